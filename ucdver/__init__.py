@@ -1,0 +1,98 @@
+"""ucdver: a benchmark for unsupervised cross-domain visual emotion recognition.
+
+The names below are what a plugin author uses. They are imported on first use, so that `import ucdver` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "hookimpl": "ucdver.hookspecs",
+    "UcdverError": "ucdver.errors",
+    "DataError": "ucdver.errors",
+    "FetchError": "ucdver.errors",
+    "PluginError": "ucdver.errors",
+    "WeightsError": "ucdver.errors",
+    "LabelMap": "ucdver.spec.labels",
+    "LabelSpace": "ucdver.spec.labels",
+    "Domain": "ucdver.spec.task",
+    "Task": "ucdver.spec.task",
+    "Phase": "ucdver.spec.protocol",
+    "Protocol": "ucdver.spec.protocol",
+    "SplitRule": "ucdver.spec.protocol",
+    "ImageRecipe": "ucdver.spec.recipe",
+    "AnnotatorSpec": "ucdver.spec.plugin",
+    "BackboneSpec": "ucdver.spec.plugin",
+    "DatasetSpec": "ucdver.spec.plugin",
+    "ExecutorSpec": "ucdver.spec.plugin",
+    "ExporterSpec": "ucdver.spec.plugin",
+    "MethodSpec": "ucdver.spec.plugin",
+    "MetricSpec": "ucdver.spec.plugin",
+    "SuiteSpec": "ucdver.spec.plugin",
+    "ValidatorSpec": "ucdver.spec.plugin",
+    "Row": "ucdver.data.manifest",
+    "Batch": "ucdver.data.batches",
+    "both_images": "ucdver.data.batches",
+    "LabeledBatch": "ucdver.data.batches",
+    "UnlabeledBatch": "ucdver.data.batches",
+    "Backbone": "ucdver.backbones.base",
+    "Method": "ucdver.methods.base",
+    "MethodConfig": "ucdver.methods.base",
+    "ParameterGroup": "ucdver.methods.base",
+    "Prediction": "ucdver.methods.base",
+    "TaskInfo": "ucdver.methods.base",
+    "Views": "ucdver.methods.base",
+}
+
+if TYPE_CHECKING:
+    from ucdver.backbones.base import Backbone as Backbone
+    from ucdver.data.batches import Batch as Batch
+    from ucdver.data.batches import LabeledBatch as LabeledBatch
+    from ucdver.data.batches import UnlabeledBatch as UnlabeledBatch
+    from ucdver.data.batches import both_images as both_images
+    from ucdver.data.manifest import Row as Row
+    from ucdver.errors import DataError as DataError
+    from ucdver.errors import FetchError as FetchError
+    from ucdver.errors import PluginError as PluginError
+    from ucdver.errors import UcdverError as UcdverError
+    from ucdver.errors import WeightsError as WeightsError
+    from ucdver.hookspecs import hookimpl as hookimpl
+    from ucdver.methods.base import Method as Method
+    from ucdver.methods.base import MethodConfig as MethodConfig
+    from ucdver.methods.base import ParameterGroup as ParameterGroup
+    from ucdver.methods.base import Prediction as Prediction
+    from ucdver.methods.base import TaskInfo as TaskInfo
+    from ucdver.methods.base import Views as Views
+    from ucdver.spec.labels import LabelMap as LabelMap
+    from ucdver.spec.labels import LabelSpace as LabelSpace
+    from ucdver.spec.plugin import AnnotatorSpec as AnnotatorSpec
+    from ucdver.spec.plugin import BackboneSpec as BackboneSpec
+    from ucdver.spec.plugin import DatasetSpec as DatasetSpec
+    from ucdver.spec.plugin import ExecutorSpec as ExecutorSpec
+    from ucdver.spec.plugin import ExporterSpec as ExporterSpec
+    from ucdver.spec.plugin import MethodSpec as MethodSpec
+    from ucdver.spec.plugin import MetricSpec as MetricSpec
+    from ucdver.spec.plugin import SuiteSpec as SuiteSpec
+    from ucdver.spec.plugin import ValidatorSpec as ValidatorSpec
+    from ucdver.spec.protocol import Phase as Phase
+    from ucdver.spec.protocol import Protocol as Protocol
+    from ucdver.spec.protocol import SplitRule as SplitRule
+    from ucdver.spec.recipe import ImageRecipe as ImageRecipe
+    from ucdver.spec.task import Domain as Domain
+    from ucdver.spec.task import Task as Task
+
+__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'ucdver' has no attribute '{name}'")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,45 @@
+"""The contract of a backbone: images in [0, 1] to one feature vector an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """A feature extractor that normalises its own input, so that no caller can normalise it wrongly.
+
+    Args:
+        body: maps normalised images [B, C, H, W] to features [B, num_features].
+        num_features: width of the features.
+        mean: per-channel mean in units of [0, 1].
+        std: per-channel standard deviation in the same units.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, num_features: int, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.body = body
+        self.num_features = num_features
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features [B, num_features] of images [B, C, H, W] in [0, 1]."""
+        features: Tensor = self.body((images - self.mean) / self.std)
+        return features
+
+
+class PrecomputedFeatures(Backbone):
+    """Stands where a frozen backbone was: its input already is that backbone's features [B, num_features]."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(nn.Identity(), num_features, mean=(0.0,), std=(1.0,))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features as they are."""
+        return images

@@ -1,0 +1,1 @@
+"""The method contract, and the two methods that every table needs."""

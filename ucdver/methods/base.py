@@ -1,0 +1,160 @@
+"""The contract of a method: a network, one loss per step, and a prediction."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from ucdver.backbones.base import Backbone
+from ucdver.data.batches import Batch
+
+
+class MethodConfig(BaseModel):
+    """Base of every method's `Config`: typed fields with defaults, unknown names refused.
+
+    A field's search range, for equal tuning budgets, is declared beside it:
+    `Field(default=1.0, json_schema_extra={"search": [0.1, 10.0], "log": True})`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a method may know of its task before it sees an image.
+
+    Attributes:
+        classes: class names in index order.
+        source_domains: names of the source domains; `LabeledBatch.domains` indexes them.
+        setting: `uda`, `sfda` or `uc`.
+        total_steps: optimiser steps of the whole run.
+        bottleneck: width of the layer between backbone and head, 0 for none.
+        dropout: dropout probability before the head.
+    """
+
+    classes: tuple[str, ...]
+    source_domains: tuple[str, ...]
+    setting: str
+    total_steps: int
+    bottleneck: int = 128
+    dropout: float = 0.0
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that share a multiplier on the learning rate (0 freezes them)."""
+
+    parameters: Sequence[nn.Parameter]
+    lr_multiplier: float = 1.0
+    weight_decay: float | None = None
+    name: str = ""
+
+
+class Prediction(NamedTuple):
+    """Features float32 [B, D] (what the head reads) and logits float32 [B, K]."""
+
+    features: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Views:
+    """Evaluation-mode predictions on all training images, handed to `on_epoch`; the target side has no labels.
+
+    `source` and `target` are None where the phase does not show them; ids index rows as in the batches.
+    """
+
+    source: Prediction | None
+    source_labels: Tensor | None
+    target: Prediction | None
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Method(nn.Module):
+    """Base class of every method: backbone, bottleneck and linear head, ready to be trained by the loop.
+
+    A subclass implements `step`. It is called in train mode with one `Batch`, returns a dict of scalar losses with
+    the key "total", and leaves backward pass, clipping and optimiser to the loop. Everything it draws at random comes
+    from torch's default generator, which the loop seeds before each step from (seed, step); no other source of
+    randomness may be used. State that must survive a resume lives in parameters or buffers.
+
+    Args:
+        task: what may be known of the task.
+        backbone: maps images to features [B, num_features].
+        config: an instance of the class's `Config`.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = MethodConfig
+    #: True for a method that alternates updates: it then implements `manual_step`, and the loop calls nothing else.
+    manual_optimisation: ClassVar[bool] = False
+    #: True for a method whose `on_epoch` wants predictions on all training images.
+    wants_views: ClassVar[bool] = False
+
+    def __init__(self, task: TaskInfo, backbone: Backbone, config: Any) -> None:
+        super().__init__()
+        self.task = task
+        self.config = config
+        self.backbone = backbone
+        width = task.bottleneck or backbone.num_features
+        self.feature_dim = width
+        self.bottleneck: nn.Module = nn.Identity()
+        if task.bottleneck:
+            self.bottleneck = nn.Sequential(
+                nn.Linear(backbone.num_features, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True)
+            )
+        self.dropout = nn.Dropout(task.dropout)
+        self.head = nn.Linear(width, task.num_classes)
+
+    @abstractmethod
+    def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """Return the losses of one step, scalars by name, with "total" the one that is minimised.
+
+        Args:
+            batch: what the phase shows.
+            progress: step / total of the phase, in [0, 1).
+        """
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Return bottleneck features [B, feature_dim] of images in [0, 1]."""
+        features: Tensor = self.bottleneck(self.backbone(images))
+        return features
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits [B, K] of bottleneck features."""
+        logits: Tensor = self.head(self.dropout(features))
+        return logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits [B, K] of images."""
+        return self.classify(self.forward_features(images))
+
+    def predict(self, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:
+        """Return features and logits; called in eval mode without gradients, and independent of the batch."""
+        features = self.forward_features(images)
+        return Prediction(features, self.classify(features))
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the groups: the backbone under the name "backbone" (its multiplier is the recipe's), then the rest."""
+        backbone = list(self.backbone.parameters())
+        known = {id(p) for p in backbone}
+        rest = [p for p in self.parameters() if id(p) not in known]
+        groups = [ParameterGroup(backbone, name="backbone")] if backbone else []
+        return [*groups, ParameterGroup(rest, name="head")]
+
+    def on_epoch(self, views: Views | None, epoch: int) -> None:
+        """Do what is done once an epoch (pseudo-labels, prototypes); called before the epoch's first step."""
+
+    def manual_step(self, batch: Batch, progress: float, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+        """Make all updates of one step and return the losses; only for `manual_optimisation`."""
+        raise TypeError(f"{type(self).__name__} sets manual_optimisation but has no manual_step")

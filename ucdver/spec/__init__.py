@@ -1,0 +1,1 @@
+"""Frozen values that say what is measured; nothing here imports torch."""
