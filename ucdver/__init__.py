@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from ucdver.spec.task import Domain as Domain
     from ucdver.spec.task import Task as Task
 
-__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+__all__ = [*_PUBLIC, "__version__"]
 
 
 def __getattr__(name: str) -> object:

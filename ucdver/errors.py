@@ -30,6 +30,14 @@ class SpecError(UcdverError):
     """A value, suite or configuration is not valid."""
 
 
+class ConfigError(SpecError):
+    """An option of a method is not known or not valid; `field` names it, so that a file can be searched for it."""
+
+    def __init__(self, problem: str, hint: str = "", field: str = "") -> None:
+        super().__init__(problem, hint)
+        self.field = field
+
+
 class PluginError(UcdverError):
     """A plugin is broken, misspelt, duplicated or missing."""
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LoadedPlugin:
-    """A plugin that was loaded: its name, the distribution it came from, that one's version, the hooks it implements."""
+    """A plugin that was loaded: its name, its distribution and that one's version, the hooks it implements."""
 
     name: str
     distribution: str

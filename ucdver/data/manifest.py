@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ucdver.errors import DataError, suggestion
+from ucdver.files import atomic_path
+from ucdver.spec.base import canonical_json, sha256_of
+from ucdver.spec.labels import LabelSpace
+from ucdver.spec.plugin import DatasetSpec
+
+SPLITS = ("", "train", "val", "test")
+_COLUMNS = ("id", "path", "domain", "split", "group", "sha256", "labels", "soft")
+_FORMAT = "1"
 
 
 @dataclass(frozen=True)
@@ -12,7 +32,8 @@ class Row:
 
     Attributes:
         id: unique within the data set and the same on every machine, as in "noto/1f600".
-        path: POSIX path of the file below the data set's root; a `#suffix` may name a part of it for the loader.
+        path: POSIX path of the file below the data set's root; a `#suffix` may name a part of it for the
+            loader.
         domain: one of the data set's domains.
         labels: class name by label space; a space is left out where nothing is known.
         split: `train`, `val`, `test`, or empty where the release has none.
@@ -27,3 +48,210 @@ class Row:
     split: str = ""
     group: str = ""
     soft: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows of one data set as they were read from one folder, sorted by id, with the hash of every file.
+
+    Attributes:
+        dataset: name of the data set.
+        version: version of the spec whose reader read it.
+        domains: the domains that the spec names.
+        all_rows: every row, sorted by id.
+        digests: sha256 by row id; where a path has a `#part`, of the file's hash together with the part.
+    """
+
+    dataset: str
+    version: str
+    domains: tuple[str, ...]
+    all_rows: tuple[Row, ...]
+    digests: Mapping[str, str]
+
+    @classmethod
+    def build(
+        cls, spec: DatasetSpec, root: Path, rows: Iterable[Row], spaces: Mapping[str, LabelSpace]
+    ) -> Manifest:
+        """Check the rows, hash every distinct file once and return the manifest.
+
+        Args:
+            spec: the data set's spec.
+            root: the folder that the rows' paths are below.
+            rows: what the spec's reader yielded.
+            spaces: the label spaces by name, at least those that the spec names.
+
+        Raises:
+            DataError: a row is not valid, or its file is absent, empty or outside the root.
+        """
+        ordered = tuple(sorted(rows, key=lambda row: row.id))
+        if not ordered:
+            raise DataError(f"data set '{spec.name}': nothing was found in {root}", spec.obtain)
+        twice = [name for name, count in Counter(row.id for row in ordered).items() if count > 1]
+        if twice:
+            raise DataError(f"data set '{spec.name}': id '{twice[0]}' is given to more than one row")
+        for row in ordered:
+            _check_row(spec, row, spaces)
+        files = hash_files(spec, root, ordered)
+        digests = {row.id: row_digest(row, files[file_part(row.path)]) for row in ordered}
+        return cls(spec.name, spec.version, spec.domains, ordered, digests)
+
+    def rows(self, domain: str | None = None) -> tuple[Row, ...]:
+        """Return the rows of `domain`, or all of them, sorted by id; an unknown domain is a DataError."""
+        if domain is None:
+            return self.all_rows
+        if domain not in self.domains:
+            hint = suggestion(domain, self.domains, f"its domains are {', '.join(self.domains)}")
+            raise DataError(f"data set '{self.dataset}' has no domain '{domain}'", hint)
+        return tuple(row for row in self.all_rows if row.domain == domain)
+
+    def fingerprint(self, domain: str) -> str:
+        """Return the sha256 of the domain's rows: id, labels, soft, split, group, file hash; not the path."""
+        return sha256_of(
+            [
+                [row.id, dict(row.labels), _plain(row.soft), row.split, row.group, self.digests[row.id]]
+                for row in self.rows(domain)
+            ]
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the manifest as Parquet, atomically."""
+        values: dict[str, list[str]] = {name: [] for name in _COLUMNS}
+        for row in self.all_rows:
+            for name in ("id", "path", "domain", "split", "group"):
+                values[name].append(getattr(row, name))
+            values["sha256"].append(self.digests[row.id])
+            values["labels"].append(canonical_json(dict(row.labels)))
+            values["soft"].append(canonical_json(_plain(row.soft)))
+        header = {
+            "format": _FORMAT,
+            "dataset": self.dataset,
+            "version": self.version,
+            "domains": list(self.domains),
+        }
+        schema = pa.schema(
+            [(name, pa.string()) for name in _COLUMNS], metadata={"ucdver": canonical_json(header)}
+        )
+        with atomic_path(path) as temporary:
+            pq.write_table(pa.table(values, schema=schema), temporary)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read what `write` wrote; a damaged or foreign file is a DataError."""
+        try:
+            table = pq.read_table(path)
+            header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"ucdver"])
+            if header["format"] != _FORMAT:
+                raise DataError(
+                    f"{path} is a manifest of format {header['format']}, not {_FORMAT}", _READ_AGAIN
+                )
+            records: list[dict[str, str]] = table.select(list(_COLUMNS)).to_pylist()
+            rows = tuple(
+                Row(
+                    r["id"],
+                    r["path"],
+                    r["domain"],
+                    json.loads(r["labels"]),
+                    r["split"],
+                    r["group"],
+                    json.loads(r["soft"]),
+                )
+                for r in records
+            )
+            digests = {r["id"]: r["sha256"] for r in records}
+            return cls(header["dataset"], header["version"], tuple(header["domains"]), rows, digests)
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise DataError(
+                f"{path} is not a manifest: {type(error).__name__}: {error}", _READ_AGAIN
+            ) from error
+
+
+_READ_AGAIN = "read the data set again: ucdver data add NAME --root DIR"
+
+
+def file_part(path: str) -> str:
+    """Return a row's path without the `#part` that only its loader understands."""
+    return path.partition("#")[0]
+
+
+def row_digest(row: Row, file_digest: str) -> str:
+    """Return the digest of one row, given the sha256 of its file."""
+    _, hash_sign, part = row.path.partition("#")
+    return hashlib.sha256(f"{file_digest}#{part}".encode()).hexdigest() if hash_sign else file_digest
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_files(spec: DatasetSpec, root: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """Return sha256 by relative file, each read once; what cannot be read below `root` is a DataError."""
+    parts = sorted({file_part(row.path) for row in rows})
+    real_root = root.resolve()
+    for part in parts:
+        _check_path(spec, real_root, part)
+    absent = [part for part in parts if not (root / part).is_file()]
+    if absent:
+        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        raise DataError(f"data set '{spec.name}': {root / absent[0]} is not a file{more}", spec.obtain)
+    for part in parts:
+        if (root / part).stat().st_size == 0:
+            raise DataError(
+                f"data set '{spec.name}': {root / part} is empty", f"get the file again: {spec.obtain}"
+            )
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(parts, pool.map(lambda part: hash_file(root / part), parts), strict=True))
+
+
+def _check_path(spec: DatasetSpec, real_root: Path, part: str) -> None:
+    pure = PurePosixPath(part)
+    # A Windows drive or root would leave the folder there, and a manifest is meant to be the same on every
+    # machine.
+    anchored = bool(pure.anchor or PureWindowsPath(part).anchor)
+    if (
+        not part
+        or anchored
+        or ".." in pure.parts
+        or not (real_root / pure).resolve().is_relative_to(real_root)
+    ):
+        raise DataError(
+            f"data set '{spec.name}': path '{part}' does not stay inside its root",
+            "the reader must give paths below the root, without '..' and without links that leave it",
+        )
+
+
+def _check_row(spec: DatasetSpec, row: Row, spaces: Mapping[str, LabelSpace]) -> None:
+    where = f"data set '{spec.name}', row '{row.id}'"
+    if not row.id:
+        raise DataError(f"data set '{spec.name}': the row of '{row.path}' has an empty id")
+    if row.domain not in spec.domains:
+        hint = suggestion(row.domain, spec.domains, f"the spec names {', '.join(spec.domains)}")
+        raise DataError(f"{where}: '{row.domain}' is not one of its domains", hint)
+    if row.split not in SPLITS:
+        raise DataError(f"{where}: '{row.split}' is not a split", "use train, val, test or nothing")
+    for space in (*row.labels, *row.soft):
+        if space not in spec.label_spaces or space not in spaces:
+            hint = suggestion(space, spec.label_spaces, "name it in the spec's label_spaces and register it")
+            raise DataError(f"{where}: label space '{space}' is not one of the data set's", hint)
+    try:
+        for space, name in row.labels.items():
+            spaces[space].index(name)
+        for space, votes in row.soft.items():
+            _check_votes(spaces[space], votes)
+    except DataError as error:
+        raise DataError(f"{where}: {error.problem}", error.hint) from None
+
+
+def _check_votes(space: LabelSpace, votes: Mapping[str, float]) -> None:
+    for name in votes:
+        space.index(name)
+    if not all(math.isfinite(v) and v >= 0 for v in votes.values()) or abs(sum(votes.values()) - 1) > 1e-3:
+        raise DataError(
+            f"the soft label in '{space.name}' is not a distribution", "its parts must add up to 1"
+        )
+
+
+def _plain(soft: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    # An int and the float of the same value are written differently, and a reader may yield either.
+    return {space: {name: float(vote) for name, vote in votes.items()} for space, votes in soft.items()}

@@ -152,6 +152,9 @@ class Method(nn.Module):
         groups = [ParameterGroup(backbone, name="backbone")] if backbone else []
         return [*groups, ParameterGroup(rest, name="head")]
 
+    def start_phase(self, phase: str) -> None:
+        """Be told that a phase begins (freeze what it must not change); called before its parameter groups are read."""
+
     def on_epoch(self, views: Views | None, epoch: int) -> None:
         """Do what is done once an epoch (pseudo-labels, prototypes); called before the epoch's first step."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -12,7 +13,7 @@ Setting = Literal["uda", "sfda", "uc"]
 
 
 class Phase(Value):
-    """One stretch of training: whether it sees the labelled source and the unlabelled target, and its share of steps."""
+    """One stretch of training: whether it sees the labelled source and the unlabelled target, and its share."""
 
     name: Name
     source: bool
@@ -70,8 +71,10 @@ class Protocol(Value):
             raise ValueError(f"protocol '{self.id}' is 'sfda', where source and target are never seen together")
         if any(not (p.source or p.target) for p in self.phases):
             raise ValueError(f"a phase of protocol '{self.id}' sees nothing")
-        if not self.checkpoints or self.checkpoints[-1] != 1.0 or any(
-            not 0 < a < b for a, b in zip((1e-12, *self.checkpoints), self.checkpoints, strict=False)
+        if (
+            not self.checkpoints
+            or self.checkpoints[-1] != 1.0
+            or any(not 0 < a < b for a, b in zip((1e-12, *self.checkpoints), self.checkpoints, strict=False))
         ):
             raise ValueError("checkpoints are rising fractions of the budget that end with 1.0")
         return self
@@ -85,4 +88,4 @@ class Protocol(Value):
             seen += phase.share
             latest = self.steps - (len(self.phases) - number)
             bounds.append(min(max(round(self.steps * seen), bounds[-1] + 1), latest))
-        return tuple(b - a for a, b in zip(bounds, bounds[1:], strict=False))
+        return tuple(b - a for a, b in pairwise(bounds))

@@ -87,7 +87,9 @@ class Recipe(Value):
             raise ValueError("frozen features are computed once, so they cannot be augmented: drop [recipe.augment]")
         name, at, weights = self.backbone.partition("@")
         if not name or not at or not weights:
-            raise ValueError(f"backbone '{self.backbone}' needs weights: write name@none, name@package, name@hub or name@/path")
+            raise ValueError(
+                f"backbone '{self.backbone}' needs weights: write name@none, name@package, name@hub or name@/path"
+            )
         return self
 
     @property

@@ -51,7 +51,7 @@ class RunSpec(Value):
 
 
 class Cost(Value):
-    """What a run cost: parameters, seconds of training, peak memory in bytes and microseconds an image at prediction."""
+    """What a run cost: parameters, seconds of training, peak memory, microseconds an image at prediction."""
 
     parameters: int
     trainable_parameters: int

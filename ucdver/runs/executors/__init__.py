@@ -1,1 +1,1 @@
-
+"""Ways of carrying out runs."""

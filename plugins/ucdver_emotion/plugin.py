@@ -1,0 +1,86 @@
+"""The entry point: what this plugin registers. It imports neither torch nor an image library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ucdver import DatasetSpec, LabelMap, LabelSpace, MetricSpec, SuiteSpec, hookimpl
+from ucdver_emotion.icon_sets import ICON_SETS
+from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES
+
+
+@hookimpl
+def ucdver_datasets() -> Sequence[DatasetSpec]:
+    """Return the data set `emoji`."""
+    return [
+        DatasetSpec(
+            name="emoji",
+            version="1",
+            reader="ucdver_emotion.reader:read",
+            loader="ucdver_emotion.draw:loader",
+            fetch="ucdver_emotion.fetch:fetch",
+            domains=tuple(icons.domain for icons in ICON_SETS),
+            label_spaces=("ekman6", "ekman7", "mikels8"),
+            summary="emoji faces drawn by eleven icon sets, each a domain, the same emotions in every one",
+            licence="art by set: "
+            + ", ".join(sorted({icons.licence for icons in ICON_SETS}))
+            + "; see LICENCES.md",
+            obtain="ucdver data fetch emoji",
+        )
+    ]
+
+
+@hookimpl
+def ucdver_label_spaces() -> Sequence[LabelSpace]:
+    """Return the emotion label spaces."""
+    return LABEL_SPACES
+
+
+@hookimpl
+def ucdver_label_maps() -> Sequence[LabelMap]:
+    """Return the maps between them."""
+    return LABEL_MAPS
+
+
+@hookimpl
+def ucdver_metrics() -> Sequence[MetricSpec]:
+    """Return the metrics that read polarity and Mikels' wheel."""
+    return [
+        MetricSpec(
+            name="polarity_accuracy",
+            target="ucdver_emotion.metrics:polarity_accuracy",
+            higher_is_better=True,
+            summary="share of images of polar classes whose predicted class has the true polarity",
+            needs="polarity",
+        ),
+        MetricSpec(
+            name="mikels_wheel_distance",
+            target="ucdver_emotion.metrics:mikels_wheel_distance",
+            higher_is_better=False,
+            summary="mean steps around Mikels' wheel between predicted and true class (0 to 4)",
+            needs="wheel",
+            percent=False,
+        ),
+    ]
+
+
+@hookimpl
+def ucdver_suites() -> Sequence[SuiteSpec]:
+    """Return the suites on `emoji`."""
+    return [
+        SuiteSpec(
+            name="emoji",
+            resource="ucdver_emotion:suites/emoji.toml",
+            summary="emoji faces across icon sets, a small network from scratch",
+        ),
+        SuiteSpec(
+            name="emoji_frozen",
+            resource="ucdver_emotion:suites/emoji_frozen.toml",
+            summary="emoji faces across icon sets, frozen pretrained features",
+        ),
+        SuiteSpec(
+            name="emoji_finetune",
+            resource="ucdver_emotion:suites/emoji_finetune.toml",
+            summary="emoji faces across icon sets, a pretrained network fine-tuned",
+        ),
+    ]

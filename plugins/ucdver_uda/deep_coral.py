@@ -1,0 +1,67 @@
+"""Deep CORAL: source and target features with the same covariance (Sun & Saenko, 2016)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ucdver import Batch, Method, MethodConfig, both_images
+from ucdver.errors import SpecError
+from ucdver_uda.precision import at_least_float32, no_autocast
+
+Normalisation = Literal["deep_coral", "coral", "domainbed"]
+
+
+def covariance(features: Tensor) -> Tensor:
+    """Return the covariance [d, d], over n - 1, of features [n, d]; with one image that is a SpecError."""
+    count = features.shape[0]
+    if count < 2:
+        raise SpecError(f"CORAL needs two images of each domain in a batch, not {count}", "raise batch_size")
+    centred = features - features.mean(0, keepdim=True)
+    return centred.T @ centred / (count - 1)
+
+
+def coral_loss(source: Tensor, target: Tensor, normalisation: Normalisation) -> Tensor:
+    """Return the distance between the second moments of source [n, d] and target [m, d] features, a scalar.
+
+    `deep_coral`: ||C_s - C_t||_F^2 / (4 d^2) (Sun & Saenko, 2016). `coral`: ||C_s - C_t||_F^2, which is what
+    CORAL minimises in closed form (Sun, Feng & Saenko, 2016). `domainbed`: mean squared difference of the
+    covariances plus that of the means (Gulrajani & Lopez-Paz, 2021; TLlib's too). Computed in float32 at
+    least: a difference of covariances is smaller than what half precision keeps of either.
+    """
+    with no_autocast(source):
+        source, target = at_least_float32(source), at_least_float32(target)
+        squares = (covariance(source) - covariance(target)).square()
+        if normalisation == "coral":
+            return squares.sum()
+        if normalisation == "deep_coral":
+            return squares.mean() / 4.0
+        return squares.mean() + (source.mean(0) - target.mean(0)).square().mean()
+
+
+class DeepCORAL(Method):
+    """Source cross entropy plus the distance between the covariances of source and target features.
+
+    L = CE(source) + trade_off * coral_loss(f_s, f_t, normalisation), on bottleneck features.
+
+    Paper: Sun & Saenko, Deep CORAL, ECCV workshops 2016.
+    """
+
+    class Config(MethodConfig):
+        """`normalisation` names the published form of the loss, `trade_off` its weight."""
+
+        normalisation: Normalisation = "deep_coral"
+        trade_off: float = Field(default=10.0, ge=0, json_schema_extra={"search": [0.1, 1000.0], "log": True})
+
+    config: Config
+
+    def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """Return the losses: "source" is the cross entropy, "coral" the unweighted distance."""
+        num_source = len(batch.sources.labels)
+        features = self.forward_features(both_images(batch))
+        source = F.cross_entropy(self.classify(features[:num_source]), batch.sources.labels)
+        coral = coral_loss(features[:num_source], features[num_source:], self.config.normalisation)
+        return {"total": source + self.config.trade_off * coral, "source": source, "coral": coral}

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import tiny_images
+
+from ucdver.data.catalog import Catalog
+from ucdver.errors import DataError, FetchError, PluginError
+
+FETCHED = tiny_images.spec(fetch="support.tiny_images:fetch")
+
+
+def test_what_was_added_is_there_for_another_process(tmp_path: Path) -> None:
+    held = tiny_images.catalog(tmp_path)
+    other = Catalog(tiny_images.registry(), tmp_path / "home")
+    assert other.manifest("tiny") == held.manifest("tiny") == other.ensure("tiny")
+    assert other.root("tiny") == tmp_path / "tiny"
+    status = other.status("tiny")
+    assert (status.state, status.root_exists, status.hint) == ("ready", True, "")
+    assert status.counts == {"plain": 9, "noisy": 9, "dark": 9, "lonely": 0}
+
+
+def test_an_absent_data_set_says_what_to_type(tmp_path: Path) -> None:
+    empty = Catalog(tiny_images.registry(), tmp_path / "home")
+    for ask in (empty.manifest, empty.ensure, empty.root):
+        with pytest.raises(DataError, match="ucdver data add tiny --root DIR .*draw it yourself"):
+            ask("tiny")
+    assert empty.status("tiny").state == "absent"
+    assert not (tmp_path / "home").exists()
+    with pytest.raises(FetchError, match="cannot be fetched"):
+        empty.fetch("tiny")
+    with pytest.raises(PluginError, match="did you mean 'tiny'"):
+        empty.ensure("tinny")
+
+
+def test_another_version_of_the_reader_invalidates_what_was_read(tmp_path: Path) -> None:
+    tiny_images.catalog(tmp_path)
+    newer = Catalog(tiny_images.registry(tiny_images.spec(version="2")), tmp_path / "home")
+    with pytest.raises(DataError, match=f"version 1 .* now 2; ucdver data add tiny --root {tmp_path / 'tiny'}"):
+        newer.ensure("tiny")
+    assert newer.status("tiny").state == "outdated"
+    newer.add("tiny", tmp_path / "tiny")
+    assert newer.ensure("tiny").version == "2"
+
+
+def test_reading_again_replaces_the_manifest_that_is_held(tmp_path: Path) -> None:
+    held = tiny_images.catalog(tmp_path)
+    assert len(held.manifest("tiny").rows()) == 27
+    held.add("tiny", tiny_images.draw(tmp_path / "other", tiny_images.rows(2)))
+    assert len(held.manifest("tiny").rows()) == 6
+    assert held.root("tiny") == tmp_path / "other"
+
+
+def test_a_folder_that_is_not_this_data_set_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
+    empty = Catalog(tiny_images.registry(), tmp_path / "home")
+    with pytest.raises(DataError, match="is not a folder"):
+        empty.add("tiny", tmp_path / "none")
+    with pytest.raises(DataError, match=r"cannot be read from .*rows\.csv"):
+        empty.add("tiny", tmp_path)
+    (tmp_path / "rows.csv").write_text("name,colour\nx,red\n")
+    with pytest.raises(DataError, match="cannot be read from .*KeyError"):
+        empty.add("tiny", tmp_path)
+    assert empty.status("tiny").state == "absent"
+
+
+def test_a_failed_second_reading_keeps_the_first(tmp_path: Path) -> None:
+    held = tiny_images.catalog(tmp_path)
+    (tmp_path / "bad").mkdir()
+    with pytest.raises(DataError):
+        held.add("tiny", tmp_path / "bad")
+    assert held.root("tiny") == tmp_path / "tiny"
+    assert held.status("tiny").state == "ready"
+
+
+def test_damage_is_reported_not_raised_by_status(tmp_path: Path) -> None:
+    held = tiny_images.catalog(tmp_path)
+    (tmp_path / "home/datasets/tiny/manifest.parquet").write_bytes(b"PAR1 and no more")
+    fresh = Catalog(held.registry, held.home)
+    assert fresh.status("tiny").state == "damaged"
+    with pytest.raises(DataError, match="is not a manifest"):
+        fresh.ensure("tiny")
+
+
+def test_fetching_fills_the_home_folder_once(tmp_path: Path) -> None:
+    held = Catalog(tiny_images.registry(FETCHED), tmp_path / "home")
+    assert held.status("tiny").state == "fetchable"
+    manifest = held.ensure("tiny")
+    assert held.fetch("tiny") == held.ensure("tiny") == manifest
+    assert held.root("tiny") == tmp_path / "home/fetched/tiny-1"
+    assert len((tmp_path / "home/fetched/calls.txt").read_text().split()) == 1
+
+
+def test_fetched_data_of_an_older_version_are_fetched_anew(tmp_path: Path) -> None:
+    Catalog(tiny_images.registry(FETCHED), tmp_path / "home").ensure("tiny")
+    newer = tiny_images.registry(FETCHED.model_copy(update={"version": "2"}))
+    held = Catalog(newer, tmp_path / "home")
+    held.ensure("tiny")
+    assert held.root("tiny") == tmp_path / "home/fetched/tiny-2"
+
+
+def test_a_failed_fetch_leaves_nothing_behind(tmp_path: Path) -> None:
+    broken = tiny_images.spec(fetch="support.tiny_images:fetch_half")
+    held = Catalog(tiny_images.registry(broken), tmp_path / "home")
+    with pytest.raises(FetchError, match="the connection was reset"):
+        held.ensure("tiny")
+    assert [p.name for p in (tmp_path / "home/fetched").iterdir() if p.suffix != ".lock"] == []
+    assert held.status("tiny").state == "fetchable"
+
+
+def test_what_a_killed_fetch_left_is_cleared_away(tmp_path: Path) -> None:
+    left = tmp_path / "home/fetched/.tmp-0123-tiny-1"
+    left.mkdir(parents=True)
+    (left / "half.png").write_bytes(b"half")
+    Catalog(tiny_images.registry(FETCHED), tmp_path / "home").ensure("tiny")
+    assert not left.exists()
+
+
+def test_two_processes_that_fetch_at_once_fetch_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from support import tiny_images as t; "
+        "from ucdver.data.catalog import Catalog; "
+        "spec = t.spec(fetch='support.tiny_images:fetch'); "
+        "print(Catalog(t.registry(spec), Path(sys.argv[1])).ensure('tiny').fingerprint('plain'))"
+    )
+    tests = str(Path(__file__).parents[1])
+    paths = os.pathsep.join([tests, *sys.path])
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "home")],
+            env={**os.environ, "PYTHONPATH": paths},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    printed = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert printed[0] == printed[1] != ""
+    assert len((tmp_path / "home/fetched/calls.txt").read_text().split()) == 1

@@ -1,0 +1,143 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ucdver.errors import SpecError
+from ucdver.methods.config import resolve_config
+from ucdver.plugins import load_registry
+from ucdver.spec.suite import Suite
+from ucdver.spec.suite_file import load_suite
+from ucdver.spec.toml_lines import line_of
+
+GOOD = """\
+name = "mine"
+protocol = "uda"
+steps = 10
+seeds = 2
+methods = [
+    "source_only",
+    "dann",
+]
+
+[recipe]
+backbone = "convnet@none"
+image = { size = 32 }
+
+[recipe.optim]
+lr = 0.01
+
+[[task]]
+id = "one"
+sources = ["toy:filled"]
+targets = ["toy:outline"]
+label_space = "toy3"
+
+[[task]]
+id = "two"
+sources = ["toy:outline"]
+targets = ["toy:filled"]
+label_space = "toy3"
+
+[method.dann]
+trade_off = 0.5
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[str], Suite]:
+    registry = load_registry()
+
+    def check(name: str, options: dict[str, Any]) -> None:
+        resolve_config(registry, name, options)
+
+    def loaded(text: str) -> Suite:
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return load_suite(str(path), registry, check)
+
+    return loaded
+
+
+def test_a_suite_is_read(load: Callable[[str], Suite]) -> None:
+    suite = load(GOOD)
+    assert suite.name == "mine"
+    assert suite.seeds == (0, 1)
+    assert suite.protocol.steps == 10
+    assert suite.methods == {"source_only": {}, "dann": {"trade_off": 0.5}}
+    assert [task.id for task in suite.tasks] == ["one", "two"]
+    assert suite.recipe.image.size == 32
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("steps = 10", "stpes = 10", 3, "did you mean 'steps'"),
+        ('    "dann",', '    "dan",', 7, "did you mean 'dann'"),
+        ("lr = 0.01", "learning_rate = 0.01", 15, "unknown key 'learning_rate'"),
+        ("lr = 0.01", "lr = -1.0", 15, "greater than 0"),
+        ("image = { size = 32 }", "image = { sise = 32 }", 12, "did you mean 'size'"),
+        ('targets = ["toy:filled"]', 'targets = ["toy:filed"]', 26, "did you mean 'filled'"),
+        ('targets = ["toy:filled"]', 'targets = ["tov:filled"]', 26, "did you mean 'toy'"),
+        ('targets = ["toy:filled"]', 'targets = ["filled"]', 26, "write dataset:domain"),
+        ('sources = ["toy:outline"]', 'sauces = ["toy:outline"]', 25, "did you mean 'sources'"),
+        ('protocol = "uda"', 'protocol = "udda"', 2, "did you mean 'uda'"),
+        ("trade_off = 0.5", "tradeoff = 0.5", 30, "did you mean 'trade_off'"),
+        ("trade_off = 0.5", 'trade_off = "much"', 30, "trade_off"),
+        ("[method.dann]", "[method.mcc]", 29, "not one of the suite's methods"),
+        ('id = "two"', 'id = "one"', 1, "two tasks called 'one'"),
+        ('label_space = "toy3"\n\n[method', 'label_space = "toy4"\n\n[method', 27, "did you mean 'toy3'"),
+        (
+            'label_space = "toy3"\n\n[method',
+            'label_space = "toy3"\nlabel_maps = { toy = "nope" }\n\n[method',
+            28,
+            "nope",
+        ),
+    ],
+)
+def test_a_mistake_is_refused_with_its_line_and_the_nearest_name(
+    load: Callable[[str], Suite], old: str, new: str, line: int, says: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(SpecError) as caught:
+        load(GOOD.replace(old, new))
+    assert f"mine.toml:{line}: " in str(caught.value)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_toml_is_refused_with_its_place(load: Callable[[str], Suite]) -> None:
+    with pytest.raises(SpecError, match=r"mine\.toml is not TOML.*line 1"):
+        load("name = = 3")
+
+
+def test_a_suite_without_tasks_or_methods_says_what_to_add(load: Callable[[str], Suite]) -> None:
+    with pytest.raises(SpecError, match=r"add a \[\[task\]\]"):
+        load('name = "x"\nmethods = ["source_only"]\n')
+    with pytest.raises(SpecError, match="a suite needs methods"):
+        load(GOOD.replace('methods = [\n    "source_only",\n    "dann",\n]', ""))
+
+
+def test_an_unknown_suite_name_is_refused(load: Callable[[str], Suite]) -> None:
+    with pytest.raises(SpecError, match="there is no suite file"):
+        load_suite("nowhere.toml", load_registry())
+
+
+def test_every_installed_suite_can_be_read() -> None:
+    registry = load_registry()
+    for name in registry.suites.names:
+        suite = load_suite(name, registry, lambda method, options: resolve_config(registry, method, options) and None)
+        assert suite.name == name
+
+
+def test_lines_of_dotted_and_quoted_keys() -> None:
+    text = 'a = 1\n[b]\nc.d = 2\n"e f" = 3\n[[t]]\nx = 1\n[[t]]\nx = 2\n[t.sub]\ny = 1\n'
+    assert line_of(text, ("a",)) == 1
+    assert line_of(text, ("b", "c", "d")) == 3
+    assert line_of(text, ("b", "e f")) == 4
+    assert line_of(text, ("t", 0, "x")) == 6
+    assert line_of(text, ("t", 1, "x")) == 8
+    assert line_of(text, ("t", 1, "sub", "y")) == 10
+    assert line_of(text, ("t", 1, "absent")) == 7
+    assert line_of(text, ("absent",)) == 1

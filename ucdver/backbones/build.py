@@ -1,0 +1,92 @@
+"""From `name@weights` in a recipe to a network: lookup, weights, and every error before work starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ucdver.backbones.base import Backbone
+from ucdver.errors import PluginError, WeightsError, closest
+from ucdver.registry import Registry, load_callable
+from ucdver.spec.plugin import BackboneSpec
+from ucdver.spec.recipe import Recipe
+
+
+def build_backbone(registry: Registry, recipe: Recipe) -> Backbone:
+    """Return the recipe's backbone with its weights loaded; what does not fit is an error."""
+    spec = _find(registry, recipe.backbone_name)
+    path = _locate(spec, recipe.backbone_name, recipe.weights)
+    factory = load_callable(spec.target, f"backbone '{spec.name}'")
+    built = factory(recipe.backbone_name, path, recipe.image.channels)
+    if not isinstance(built, Backbone):
+        raise PluginError(f"backbone '{spec.name}' built a {type(built).__name__}, which is not a Backbone")
+    return built
+
+
+def weights_path(registry: Registry, recipe: Recipe) -> Path | None:
+    """Return the file of the recipe's weights, fetched if they are on the hub, or None for `@none`."""
+    return _locate(_find(registry, recipe.backbone_name), recipe.backbone_name, recipe.weights)
+
+
+def weights_sha256(registry: Registry, recipe: Recipe) -> str:
+    """Return the sha256 of the recipe's weights file, or an empty string for `@none`."""
+    path = weights_path(registry, recipe)
+    if path is None:
+        return ""
+    from ucdver.backbones.weights import file_sha256
+
+    return file_sha256(path)
+
+
+def check_backbone(registry: Registry, text: str) -> None:
+    """Refuse a `name@weights` that no plugin has, or weights that cannot be there; nothing is fetched.
+
+    Whether the hub has the file is only known when it is asked for, by `weights_path`.
+    """
+    name, _, weights = text.partition("@")
+    spec = _find(registry, name)
+    if weights == "hub":
+        _check_source(spec, name, weights)
+    else:
+        _locate(spec, name, weights)
+
+
+def _find(registry: Registry, name: str) -> BackboneSpec:
+    """Return the spec of exactly that name, else the family that answers for it, else raise PluginError."""
+    exact = [spec for spec in registry.backbones if not spec.family]
+    for spec in exact:
+        if spec.name == name:
+            return spec
+    known = [spec.name for spec in exact]
+    for spec in registry.backbones:
+        if spec.family and spec.names is not None:
+            members = load_callable(spec.names, f"backbone family '{spec.name}'")()
+            if name in members:
+                return spec
+            known += members
+    near = closest(name, known)
+    hint = f"did you mean '{near}'? " if near else ""
+    raise PluginError(f"there is no backbone '{name}'", hint + "'ucdver list backbones' shows all of them")
+
+
+def _check_source(spec: BackboneSpec, name: str, weights: str) -> None:
+    source = weights if weights in ("none", "package", "hub") else "path"
+    if source not in spec.weights:
+        offered = ", ".join(f"{name}@{'/path/file' if kind == 'path' else kind}" for kind in spec.weights)
+        raise WeightsError(f"backbone '{name}' has no weights '{weights}'", f"write one of: {offered}")
+
+
+def _locate(spec: BackboneSpec, name: str, weights: str) -> Path | None:
+    _check_source(spec, name, weights)
+    if weights == "none":
+        return None
+    if weights in ("package", "hub"):
+        if spec.locate is None:
+            raise PluginError(f"backbone '{spec.name}' offers '{weights}' but has no 'locate'")
+        found: Path = load_callable(spec.locate, f"backbone '{spec.name}'")(name, weights)
+        return found
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise WeightsError(
+            f"there are no weights at '{path}'", f"write {name}@ and the path of a file that exists"
+        )
+    return path

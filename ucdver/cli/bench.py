@@ -1,0 +1,163 @@
+"""`ucdver bench`: plan a suite, carry out what is missing, print the table."""
+
+from __future__ import annotations
+
+import os
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ucdver.errors import SpecError, UcdverError, suggestion
+
+_RERUN = ("missing", "failed", "always", "never")
+
+
+def bench(
+    suite: Annotated[str, typer.Argument(help="A suite by name, or a TOML file.")] = "emoji",
+    method: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="Only this method; may be repeated.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="Only this task; may be repeated.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, counted from 0.", min=1)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METHOD.PARAM=VALUE", help="Change an option of a method; may be repeated."),
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", help="Runs at a time; default: one a core, or 1 on a GPU.", min=1),
+    ] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads of each run.", min=1)] = 1,
+    executor: Annotated[str, typer.Option(help="How runs are carried out; 'ucdver list executors'.")] = "auto",
+    rerun: Annotated[str, typer.Option(help="missing, failed, always or never.")] = "missing",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    checkpoint_seconds: Annotated[float, typer.Option(help="Save a run this often, to resume it.", min=0)] = 30.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+) -> None:
+    """Run every method on every task of a suite and print the comparison.
+
+    What is already in the runs folder is not run again, and what was interrupted goes on where it was.
+    """
+    from ucdver.runs.bench import Bench
+
+    if rerun not in _RERUN:
+        raise SpecError(f"--rerun {rerun} is not known", suggestion(rerun, _RERUN, f"use {', '.join(_RERUN)}"))
+    console = Console(stderr=True)
+    started = time.monotonic()
+    session = Bench(runs, suite, cast(Any, rerun), fetch=not dry_run)
+    session.restrict(tuple(method or ()), tuple(task or ()), seeds, _settings(set_ or []))
+    if dry_run:
+        _print_matrix(session)
+        return
+    session.prepare(_preparing(console))
+    failed = _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
+    _print_table(session)
+    _print_summary(session, console, time.monotonic() - started)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _settings(texts: list[str]) -> dict[str, dict[str, Any]]:
+    """Return METHOD.PARAM=VALUE texts as options by method; a value is read as TOML, else it is a string."""
+    settings: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        method, dot, option = name.partition(".")
+        if not (equals and dot and method and option):
+            raise SpecError(
+                f"--set {text} cannot be read",
+                "write --set METHOD.PARAM=VALUE, as in --set dann.trade_off=0.5",
+            )
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        settings.setdefault(method, {})[option] = parsed
+    return settings
+
+
+def _preparing(console: Console) -> Any:
+    def tell(what: str, done: int, total: int) -> None:
+        if done == 0 or done == total:
+            state = "…" if done == 0 else f"({total} images)"
+            console.print(f"{what} {state}", highlight=False, soft_wrap=True)
+
+    return tell
+
+
+def _carry_out(
+    session: Any,
+    console: Console,
+    executor: str,
+    jobs: int | None,
+    threads: int,
+    device: str,
+    checkpoint_seconds: float,
+) -> int:
+    from ucdver.cli.progress import Progress
+
+    with Progress(session.scheduled, console) as progress:
+        try:
+            session.carry_out(progress, executor, jobs, threads, device, checkpoint_seconds)
+        except KeyboardInterrupt:
+            console.print("stopped; 'ucdver bench' with the same arguments goes on from here", highlight=False)
+            raise
+    return progress.failed
+
+
+def _print_matrix(session: Any) -> None:
+    """Print every cell: cached, to run, failed, skipped and why."""
+    table = Table(title=f"suite {session.suite.name}: {len(session.suite.seeds)} seeds")
+    table.add_column("method")
+    plan = session.plan()
+    states = {item.spec.key(): item for item in session.scheduled}
+    tasks = [task.id for task in session.suite.tasks]
+    for task in tasks:
+        table.add_column(task)
+    reasons: set[str] = set()
+    for name in session.suite.methods:
+        row = []
+        for task in tasks:
+            cells: Counter[str] = Counter()
+            for entry in plan.remembered.entries:
+                if entry.task == task and entry.method == name:
+                    known = states.get(entry.key)
+                    cells[known.state if known else entry.status.replace("_", " ")] += 1
+                    reasons.add(entry.reason or (known.reason if known else ""))
+            row.append(", ".join(f"{count} {state}" for state, count in cells.items()))
+        table.add_row(name, *row)
+    out = Console()
+    out.print(table)
+    for reason in sorted(reasons - {""}):
+        out.print(f"- {reason}", highlight=False, soft_wrap=True)
+
+
+def _print_table(session: Any) -> None:
+    from ucdver.registry import load_callable
+    from ucdver.report.leaderboard import build_leaderboard
+
+    board = build_leaderboard(session.store, session.registry, session.plan().remembered)
+    typer.echo(load_callable(session.registry.exporters.get("table").target, "exporter 'table'")(board))
+
+
+def _print_summary(session: Any, console: Console, seconds: float) -> None:
+    from ucdver.cli.progress import duration
+
+    counts = Counter(session.outcome(item) for item in session.scheduled)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    console.print(
+        f"{told} in {duration(seconds)}; runs are in {session.store.root}{os.sep}. "
+        f"Next: ucdver leaderboard --runs {session.store.root} --format md",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+__all__ = ["UcdverError", "bench"]

@@ -1,0 +1,51 @@
+"""`ucdver leaderboard`: the results of a runs folder, recomputed from its predictions, in any format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucdver.cli.output import say
+from ucdver.errors import SpecError
+from ucdver.files import atomic_write_text
+from ucdver.plugins import load_registry
+from ucdver.registry import load_callable
+from ucdver.report.leaderboard import build_leaderboard
+from ucdver.runs.store import RunStore
+
+
+def leaderboard(
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="The runs folder.")] = Path("runs"),
+    suite: Annotated[
+        str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="METRIC", help="Default: the suite's own.")
+    ] = None,
+    selection: Annotated[
+        str, typer.Option("--selection", metavar="RULE", help="How each run's checkpoint is chosen.")
+    ] = "last",
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, md, csv, latex, html or json.")
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file, not to stdout.")
+    ] = None,
+) -> None:
+    """Show or export the results in a runs folder, every number recomputed from the stored predictions."""
+    registry = load_registry(Path.cwd())
+    exporter = registry.exporters.get(format_name)
+    store = RunStore(runs)
+    board = build_leaderboard(store, registry, store.plan(suite), metric, selection)
+    text = str(load_callable(exporter.target, f"exporter '{format_name}'")(board))
+    if output is None:
+        typer.echo(text.rstrip("\n"))
+        return
+    if output.is_dir():
+        raise SpecError(
+            f"{output} is a folder", f"name a file, as in -o {output}/leaderboard{exporter.suffix}"
+        )
+    atomic_write_text(output, text)
+    say(f"wrote {output}")

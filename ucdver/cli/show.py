@@ -1,0 +1,110 @@
+"""`ucdver show`: one spec with all that hangs on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ucdver.cli.listing import KINDS, catalogue_of
+from ucdver.cli.output import fact_lines, write_json
+from ucdver.errors import PluginError
+from ucdver.plugins import load_registry
+from ucdver.registry import Registry, load_callable
+from ucdver.spec.plugin import BackboneSpec, DatasetSpec, MethodSpec
+from ucdver.spec.suite import Suite
+from ucdver.spec.suite_file import load_suite
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+
+def show(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {KINDS}.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; for a suite also a TOML file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Show all there is to know about a method, a suite, a data set or anything else that is registered."""
+    is_file = kind in ("suites", "suite") and (name.endswith(".toml") or "/" in name)
+    registry = load_registry(Path(name).parent if is_file else Path.cwd())
+    facts = _suite_facts(load_suite(name, registry)) if is_file else _facts(registry, kind, name)
+    if as_json:
+        write_json(facts)
+    else:
+        typer.echo("\n".join(fact_lines(facts)))
+
+
+def _facts(registry: Registry, kind: str, name: str) -> dict[str, Any]:
+    catalogue = catalogue_of(registry, kind)
+    spec = catalogue.get(name)
+    facts: dict[str, Any] = {**spec.model_dump(mode="json"), "distribution": catalogue.distribution(name)}
+    if isinstance(spec, MethodSpec):
+        facts.update(_config_facts(registry, name))
+    elif isinstance(spec, DatasetSpec):
+        facts.update(_data_facts(registry, name))
+    elif isinstance(spec, BackboneSpec) and spec.names is not None:
+        facts["names"] = load_callable(spec.names, f"backbone '{name}'")()
+    elif catalogue is registry.suites:
+        facts.update(_suite_facts(load_suite(name, registry)))
+    return facts
+
+
+def _suite_facts(suite: Suite) -> dict[str, Any]:
+    facts = suite.model_dump(mode="json")
+    tasks = [
+        {"id": t["id"], "sources": t["sources"], "targets": t["targets"], "label_space": t["label_space"]}
+        for t in facts.pop("tasks")
+    ]
+    return {**facts, "tasks": tasks}
+
+
+def _data_facts(registry: Registry, name: str) -> dict[str, Any]:
+    from ucdver.data.catalog import Catalog
+    from ucdver.data.home import data_home
+
+    status = Catalog(registry, data_home()).status(name)
+    root = str(status.root) if status.root else ""
+    return {
+        "state": status.state,
+        "root": root,
+        "root_exists": status.root_exists,
+        "images": status.counts,
+        "next": status.hint,
+    }
+
+
+def _config_facts(registry: Registry, name: str) -> dict[str, Any]:
+    """Return the method's options; where its class cannot be imported, why not."""
+    try:
+        from ucdver.methods.config import method_class
+
+        fields = method_class(registry, name).Config.model_fields
+    except PluginError as error:
+        return {"config": [], "config_error": str(error)}
+    return {"config": [_field_facts(option, field) for option, field in fields.items()], "config_error": ""}
+
+
+def _field_facts(option: str, field: FieldInfo) -> dict[str, Any]:
+    from pydantic_core import to_jsonable_python
+
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    annotation = field.annotation
+    return {
+        "name": option,
+        "type": annotation.__name__
+        if isinstance(annotation, type)
+        else str(annotation).replace("typing.", ""),
+        "default": to_jsonable_python(default),
+        "limits": [_limit(limit) for limit in field.metadata],
+        "search": extra.get("search", []),
+        "log": bool(extra.get("log", False)),
+    }
+
+
+def _limit(limit: object) -> str:
+    for attribute, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
+        if hasattr(limit, attribute):
+            return f"{sign} {getattr(limit, attribute)}"
+    return str(limit)

@@ -1,0 +1,157 @@
+"""Batched augmentation: one independent draw per sample, a handful of tensor operations per batch.
+
+The order is geometry, colour, noise, erasing, and one clamp at the end. Every field of the recipe reads draws
+of its own, so switching one on does not change what another does.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ucdver.spec.recipe import AugmentRecipe
+
+#: Columns of the uniform draws, one row a sample.
+_DRAWS = (
+    "flip", "rotate", "scale", "shift_x", "shift_y", "brightness", "contrast", "saturation", "hue", "grey",
+    "invert", "erase", "erase_area", "erase_aspect", "erase_x", "erase_y",
+)  # fmt: skip
+_LUMA = (0.299, 0.587, 0.114)
+# RGB to YIQ; a rotation of I and Q is a rotation of hue that keeps Y.
+_TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
+_ERASE_AREA = (0.02, 0.33)
+_ERASE_ASPECT = (0.3, 1 / 0.3)
+
+
+class Augment:
+    """Augments float images [B, C, H, W] in [0, 1], with C 1 or 3, as an `AugmentRecipe` says.
+
+    What a turn, a zoom out or a shift uncovers is filled with the background, and so is what is erased:
+    pictures that are padded to a square stand on that background already, whereas repeating the border would
+    draw streaks out of everything that touches it, in the direction of the turn.
+
+    Draws come from torch's default CPU generator wherever the images are, so that a seed gives the same
+    augmentation on every device. Nothing is read back from the device.
+
+    Args:
+        recipe: what to do and how strongly.
+        background: brightness of the background, in [0, 1].
+    """
+
+    def __init__(self, recipe: AugmentRecipe, background: float = 1.0) -> None:
+        self.recipe = recipe
+        self.background = background
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return augmented images of the same shape, type and device; the argument is left as it is."""
+        if self.recipe.is_identity:
+            return images
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
+            raise ValueError(
+                f"images must be float [B, 1 or 3, H, W], not {images.dtype} {tuple(images.shape)}"
+            )
+        uniform = _move(torch.rand(images.shape[0], len(_DRAWS)), images)
+        draws = dict(zip(_DRAWS, uniform.unbind(1), strict=True))
+        images = self._colours(self._geometry(images, draws), draws)
+        if self.recipe.noise:
+            images = images + self.recipe.noise * _move(torch.randn(images.shape), images)
+        if self.recipe.erase:
+            images = torch.where(self._erased(images, draws), self.background, images)
+        return images.clamp(0, 1)
+
+    def _geometry(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        recipe = self.recipe
+        flip = draws["flip"] < recipe.flip
+        if not (recipe.rotate or recipe.scale or recipe.translate):
+            return torch.where(flip[:, None, None, None], images.flip(-1), images) if recipe.flip else images
+        angle = _around(draws["rotate"], math.radians(recipe.rotate))
+        zoom = torch.exp(_around(draws["scale"], recipe.scale))
+        mirror = 1 - 2 * flip.to(images.dtype)
+        aspect = images.shape[3] / images.shape[2]
+        # Where in the input an output pixel comes from: shift back, turn back, shrink back, mirror. Lengths
+        # are in half sides, so a turn has to allow for sides that differ.
+        cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+        turn = torch.stack([cos * mirror, sin * mirror / aspect, -sin * aspect, cos], 1).view(-1, 2, 2)
+        shift = 2 * torch.stack(
+            [_around(draws["shift_x"], recipe.translate), _around(draws["shift_y"], recipe.translate)], 1
+        )
+        theta = torch.cat([turn, -turn @ shift[:, :, None]], 2)
+        grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+        # Padding with zeros what was lowered by the background pads with the background.
+        lowered = images - self.background
+        return F.grid_sample(lowered, grid, "bilinear", "zeros", align_corners=False) + self.background
+
+    def _colours(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        """Apply all colour changes as one affine map per sample."""
+        recipe = self.recipe
+        fields = ("brightness", "contrast", "saturation", "hue", "grey", "invert")
+        if not any(getattr(recipe, name) for name in fields):
+            return images
+        channels = images.shape[1]
+        eye = torch.eye(channels, dtype=images.dtype, device=images.device)
+        ones = torch.ones(channels, 1, dtype=images.dtype, device=images.device)
+        brightness, contrast, saturation = (1 + _around(draws[n], getattr(recipe, n)) for n in fields[:3])
+        matrix = eye * (brightness * contrast)[:, None, None]
+        offset = torch.zeros_like(ones).expand(len(images), -1, -1)
+        if recipe.contrast:
+            # About the mean grey of the brightened picture, which is the brightened mean grey.
+            mean = images.mean((2, 3)) @ _luma(images)
+            offset = (brightness * mean * (1 - contrast))[:, None, None] * ones
+        if channels == 3:
+            grey = ones @ _luma(images)[None]
+            keep = torch.where(draws["grey"] < recipe.grey, 0.0, 1.0)[:, None, None]
+            vivid = eye * saturation[:, None, None] + grey * (1 - saturation)[:, None, None]
+            mixed = (eye * keep + grey * (1 - keep)) @ _hue(draws["hue"], recipe.hue, images) @ vivid
+            matrix, offset = mixed @ matrix, mixed @ offset
+        if recipe.invert:
+            inverted = (draws["invert"] < recipe.invert)[:, None, None]
+            matrix, offset = torch.where(inverted, -matrix, matrix), torch.where(inverted, 1 - offset, offset)
+        return torch.baddbmm(offset, matrix, images.flatten(2)).view_as(images)
+
+    def _erased(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        """Return a mask [B, 1, H, W]: a rectangle in each sample that is erased (Zhong et al., AAAI 2020)."""
+        height, width = images.shape[2:]
+        low, high = _ERASE_AREA
+        area = low + (high - low) * draws["erase_area"]
+        flat, tall = (math.log(bound) for bound in _ERASE_ASPECT)
+        aspect = torch.exp(flat + (tall - flat) * draws["erase_aspect"])
+        across = torch.sqrt(area / aspect).clamp(max=1) * width
+        down = torch.sqrt(area * aspect).clamp(max=1) * height
+        left, top = draws["erase_x"] * (width - across), draws["erase_y"] * (height - down)
+        x = torch.arange(width, device=images.device)[None, :] + 0.5
+        y = torch.arange(height, device=images.device)[None, :] + 0.5
+        in_x = (x >= left[:, None]) & (x < (left + across)[:, None])
+        in_y = (y >= top[:, None]) & (y < (top + down)[:, None])
+        chosen = draws["erase"] < self.recipe.erase
+        return (in_y[:, :, None] & in_x[:, None, :] & chosen[:, None, None])[:, None]
+
+
+def _around(uniform: Tensor, half_width: float) -> Tensor:
+    return (2 * uniform - 1) * half_width
+
+
+def _luma(images: Tensor) -> Tensor:
+    weights = _LUMA if images.shape[1] == 3 else (1.0,)
+    return _move(torch.tensor(weights), images)
+
+
+def _hue(uniform: Tensor, half_width: float, images: Tensor) -> Tensor:
+    """Return matrices [B, 3, 3] that turn hue by a uniform draw of so many turns."""
+    to_yiq = torch.tensor(_TO_YIQ, dtype=torch.float64)
+    from_yiq = torch.linalg.inv(to_yiq)
+    angle = 2 * math.pi * _around(uniform, half_width)
+    cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
+    turn = torch.stack([zero + 1, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(-1, 3, 3)
+    matrices: Tensor = _move(from_yiq, images) @ turn @ _move(to_yiq, images)
+    return matrices
+
+
+def _move(drawn: Tensor, images: Tensor) -> Tensor:
+    """Bring a CPU tensor to the images' device and type without waiting for the device."""
+    if images.device.type == "cuda":
+        drawn = drawn.pin_memory()
+    return drawn.to(images.device, images.dtype, non_blocking=True)

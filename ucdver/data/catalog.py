@@ -1,0 +1,197 @@
+"""The catalog: which data sets this machine has, where they lie, and how one that is absent is got."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+
+from ucdver.data.manifest import Manifest
+from ucdver.errors import DataError, FetchError
+from ucdver.files import atomic_write_text
+from ucdver.registry import Registry, load_callable
+from ucdver.spec.base import canonical_json
+from ucdver.spec.plugin import DatasetSpec
+
+State = Literal["ready", "outdated", "fetchable", "absent", "damaged"]
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """What the catalog knows of one data set.
+
+    Attributes:
+        state: `ready`; `outdated`, read by another version of the spec; `damaged`, the stored manifest cannot
+            be read; `fetchable` or `absent`, not here, and whether the spec can fetch it.
+        root: the folder it was read from, where known; `root_exists` says whether it is still there.
+        counts: rows by domain, for a data set that is ready.
+        hint: what to do next; empty where nothing is needed.
+    """
+
+    dataset: str
+    state: State
+    root: Path | None
+    root_exists: bool
+    counts: dict[str, int]
+    hint: str
+
+
+class Catalog:
+    """The data sets under one home folder.
+
+    Args:
+        registry: knows the specs of the data sets and their label spaces.
+        home: the folder to keep manifests, fetched files and decoded images in; made when first written to.
+    """
+
+    def __init__(self, registry: Registry, home: Path) -> None:
+        self.registry = registry
+        self.home = home
+        self._held: dict[str, tuple[tuple[int, int], Manifest]] = {}
+
+    def manifest(self, dataset: str) -> Manifest:
+        """Return the stored manifest; a DataError where there is none of the spec's version."""
+        spec = self.registry.datasets.get(dataset)
+        path = self._folder(dataset) / "manifest.parquet"
+        if not path.is_file():
+            raise DataError(f"data set '{dataset}' is not on this machine", _how_to_get(spec))
+        manifest = self._read(dataset, path)
+        if manifest.version != spec.version or manifest.domains != spec.domains:
+            raise DataError(
+                f"data set '{dataset}' was read by version {manifest.version} of its reader, "
+                f"which is now {spec.version}",
+                _how_to_get(spec, self._stored_root(dataset)),
+            )
+        return manifest
+
+    def root(self, dataset: str) -> Path:
+        """Return the folder that the data set was read from; a DataError where it was never read."""
+        found = self._stored_root(dataset)
+        if found is None:
+            raise DataError(
+                f"data set '{dataset}' is not on this machine",
+                _how_to_get(self.registry.datasets.get(dataset)),
+            )
+        return found
+
+    def add(self, dataset: str, root: Path) -> Manifest:
+        """Read the data set from `root`, check it and store its manifest.
+
+        Raises:
+            DataError: the folder is absent, or what is in it is not this data set or is damaged.
+        """
+        spec = self.registry.datasets.get(dataset)
+        root = root.expanduser().absolute()
+        if not root.is_dir():
+            raise DataError(
+                f"data set '{dataset}': {root} is not a folder", f"give --root a folder; {spec.obtain}"
+            )
+        spaces = {name: self.registry.label_spaces.get(name) for name in spec.label_spaces}
+        reader = load_callable(spec.reader, f"dataset '{dataset}'")
+        folder = self._folder(dataset)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            try:
+                rows = list(reader(root))
+            except (OSError, ValueError, KeyError, IndexError) as error:
+                problem = f"data set '{dataset}' cannot be read from {root}: {type(error).__name__}: {error}"
+                raise DataError(problem, spec.obtain) from error
+            manifest = Manifest.build(spec, root, rows, spaces)
+            source = {"dataset": dataset, "version": spec.version, "root": str(root)}
+            # The manifest comes last: it alone says that the data set is there.
+            atomic_write_text(folder / "source.json", canonical_json(source) + "\n")
+            manifest.write(folder / "manifest.parquet")
+        return manifest
+
+    def fetch(self, dataset: str) -> Manifest:
+        """Fetch the data set once, however many processes ask, and add it.
+
+        Raises:
+            FetchError: the spec cannot fetch, or fetching failed; nothing half-fetched is left behind.
+        """
+        spec = self.registry.datasets.get(dataset)
+        if spec.fetch is None:
+            raise FetchError(f"data set '{dataset}' cannot be fetched", _how_to_get(spec))
+        parent = self.home / "fetched"
+        parent.mkdir(parents=True, exist_ok=True)
+        target = parent / f"{spec.name}-{spec.version}"
+        with FileLock(parent / f".{target.name}.lock"):
+            if not target.is_dir():
+                self._fetch_into(spec, spec.fetch, target)
+            if self._stored_root(dataset) == target and self.status(dataset).state == "ready":
+                return self.manifest(dataset)
+            return self.add(dataset, target)
+
+    def ensure(self, dataset: str) -> Manifest:
+        """Return the manifest; where there is none, fetch the data set or say how to get it."""
+        state = self.status(dataset).state
+        can_fetch = self.registry.datasets.get(dataset).fetch is not None
+        return self.fetch(dataset) if state != "ready" and can_fetch else self.manifest(dataset)
+
+    def status(self, dataset: str) -> DatasetStatus:
+        """Return what is known of the data set; never fetches, never fails for what is on disk."""
+        spec = self.registry.datasets.get(dataset)
+        root: Path | None = None
+        state: State = "fetchable" if spec.fetch else "absent"
+        counts: dict[str, int] = {}
+        hint = f"ucdver data fetch {dataset}" if spec.fetch else _how_to_get(spec)
+        if (path := self._folder(dataset) / "manifest.parquet").is_file():
+            try:
+                root = self._stored_root(dataset)
+                manifest = self._read(dataset, path)
+                current = manifest.version == spec.version and manifest.domains == spec.domains
+                state = "ready" if current else "outdated"
+                counts = {name: len(manifest.rows(name)) for name in spec.domains} if current else {}
+                hint = "" if current else _how_to_get(spec, root)
+            except DataError as error:
+                state, hint = "damaged", f"{error.problem}; {_how_to_get(spec)}"
+        return DatasetStatus(dataset, state, root, root is not None and root.is_dir(), counts, hint)
+
+    def _read(self, dataset: str, path: Path) -> Manifest:
+        """Read a manifest, once for as long as the file stays the same."""
+        stat = path.stat()
+        stamp = (stat.st_mtime_ns, stat.st_ino)
+        held = self._held.get(dataset)
+        if held is None or held[0] != stamp:
+            held = self._held[dataset] = (stamp, Manifest.read(path))
+        return held[1]
+
+    def _folder(self, dataset: str) -> Path:
+        return self.home / "datasets" / dataset
+
+    def _stored_root(self, dataset: str) -> Path | None:
+        path = self._folder(dataset) / "source.json"
+        try:
+            return Path(json.loads(path.read_text(encoding="utf-8"))["root"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} cannot be read: {error}", f"ucdver data add {dataset} --root DIR"
+            ) from error
+
+    def _fetch_into(self, spec: DatasetSpec, target: str, final: Path) -> None:
+        for left in final.parent.glob(f".tmp-*-{final.name}"):
+            shutil.rmtree(left)  # of a process that was killed: the lock is ours, so nobody is writing there
+        temporary = final.with_name(f".tmp-{uuid.uuid4().hex}-{final.name}")
+        temporary.mkdir()
+        try:
+            load_callable(target, f"dataset '{spec.name}'")(temporary)
+            if not any(temporary.iterdir()):
+                raise FetchError(f"data set '{spec.name}': fetching brought nothing", spec.obtain)
+            temporary.replace(final)
+        except OSError as error:
+            raise FetchError(f"data set '{spec.name}' could not be fetched: {error}", spec.obtain) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _how_to_get(spec: DatasetSpec, root: Path | None = None) -> str:
+    if spec.fetch is not None:
+        return f"ucdver data fetch {spec.name}"
+    return f"ucdver data add {spec.name} --root {root or 'DIR'}  ({spec.obtain})"

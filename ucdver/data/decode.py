@@ -1,0 +1,117 @@
+"""From any picture file to a square of 8-bit colour, the same for every file of a kind."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ucdver.errors import DataError
+from ucdver.spec.recipe import ImageRecipe
+
+#: Raised whenever a pixel may come out differently; it is part of the name of every decoded cache.
+DECODE_VERSION = 1
+MAX_PIXELS = 64_000_000
+BACKGROUNDS = {"white": 255, "black": 0, "grey": 128}
+
+# What Pillow's decoders raise on damaged files, apart from OSError.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+)
+
+
+def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
+    """Return the picture in a file as `RGB` (or `L`, for one channel) of side `recipe.size`.
+
+    The first frame of an animation is taken, the EXIF orientation applied, transparency laid on the recipe's
+    background; colour profiles are not applied.
+
+    Raises:
+        DataError: the file is empty, truncated, no picture, of unscaled 32-bit pixels, or over 64 megapixels.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty", "get the file again, or take it out of the data set")
+        with Image.open(path) as image:
+            # Pillow knows the size from the header; nothing is decoded yet.
+            _check_size(path, image.size)
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return fit_image(upright, recipe)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(path, str(error)) from error
+    except _DAMAGE as error:
+        reason = (
+            "no picture that can be read"
+            if isinstance(error, UnidentifiedImageError)
+            else f"damaged: {error}"
+        )
+        raise DataError(
+            f"{path} is {reason}", "get the file again, or take it out of the data set"
+        ) from error
+
+
+def fit_image(image: Image.Image, recipe: ImageRecipe) -> Image.Image:
+    """Return any picture as `RGB` or `L` of side `recipe.size`; ValueError where its pixels have no scale."""
+    background = BACKGROUNDS[recipe.background]
+    opaque = _flatten(_eight_bits(image), background)
+    coloured = opaque if recipe.channels == 3 else opaque.convert("L")
+    side = recipe.size
+    if recipe.fit == "stretch":
+        return coloured.resize((side, side), Image.Resampling.BICUBIC)
+    if recipe.fit == "crop":
+        return ImageOps.fit(coloured, (side, side), Image.Resampling.BICUBIC)
+    scale = side / max(coloured.size)
+    width, height = (max(1, round(length * scale)) for length in coloured.size)
+    canvas = Image.new(coloured.mode, (side, side), (background,) * 3 if recipe.channels == 3 else background)
+    inner = coloured.resize((width, height), Image.Resampling.BICUBIC)
+    canvas.paste(inner, ((side - width) // 2, (side - height) // 2))
+    return canvas
+
+
+def _check_size(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise _too_large(path, f"it has {size[0]} x {size[1]} pixels")
+
+
+def _too_large(path: Path, detail: str) -> DataError:
+    return DataError(
+        f"{path} is too large to be decoded safely: {detail}",
+        f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels, or take it out of the data set",
+    )
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Bring grey of 16 bits to 8, with the one transparent value it may have as alpha."""
+    if image.mode not in ("F", "I") and not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    # A 32-bit picture says nowhere what its white is. PNG and PPM of 16 bits are opened as such by some
+    # Pillows.
+    scaled = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    if not scaled:
+        raise ValueError("its 32-bit pixels have no fixed scale; save it with 8 or 16 bits")
+    grey = Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _flatten(image: Image.Image, background: int) -> Image.Image:
+    """Lay the picture on the background where it has transparency, and return it as RGB."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    sheet = Image.new("RGBA", layer.size, (background, background, background, 255))
+    return Image.alpha_composite(sheet, layer).convert("RGB")

@@ -1,0 +1,173 @@
+"""The image store: every picture of a domain decoded once, into one uint8 memory map."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from PIL import Image
+
+from ucdver.data.catalog import Catalog
+from ucdver.data.decode import DECODE_VERSION, fit_image, open_image
+from ucdver.data.manifest import Manifest, Row, file_part, hash_file, hash_files, row_digest
+from ucdver.errors import DataError
+from ucdver.files import atomic_path
+from ucdver.registry import Registry, load_callable
+from ucdver.spec.base import sha256_of
+from ucdver.spec.plugin import DatasetSpec
+from ucdver.spec.recipe import ImageRecipe
+from ucdver.spec.task import Domain
+
+__all__ = ["ImageStore", "open_image", "open_images", "open_npy"]
+
+Draw = Callable[[Row], Image.Image]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """The decoded images of one domain.
+
+    Attributes:
+        ids: row ids, sorted; row i of `array` is the image of `ids[i]`.
+        array: uint8 [N, C, H, W], mapped copy-on-write, so that nothing done to it reaches the disk.
+        key: names the content: data fingerprint and decode recipe.
+        home: the catalog's home folder.
+    """
+
+    ids: list[str]
+    array: npt.NDArray[np.uint8]
+    key: str
+    home: Path
+
+
+def open_images(
+    catalog: Catalog,
+    registry: Registry,
+    domain: Domain,
+    recipe: ImageRecipe,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ImageStore:
+    """Return the decoded images of `domain`, decoding them first where the cache does not hold them.
+
+    Args:
+        catalog: must already have the data set.
+        registry: gives the data set's spec, and with it the loader that may replace the decoder.
+        domain: whose rows, with or without a label.
+        recipe: size, fit, background and channels.
+        workers: threads; as many as there are processors by default, 8 at most.
+        progress: called with (done, total) as pictures are decoded; not called where the cache holds them.
+
+    Raises:
+        DataError: a picture is damaged, or its file is not the one that the manifest was made from.
+    """
+    spec = registry.datasets.get(domain.dataset)
+    manifest = catalog.manifest(domain.dataset)
+    rows = manifest.rows(domain.name)
+    key = f"{manifest.fingerprint(domain.name)[:16]}-{_recipe_hash(spec, recipe)[:16]}"
+    path = catalog.home / "images" / f"{key}.npy"
+    shape = (len(rows), recipe.channels, recipe.size, recipe.size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Locked even to read: on some systems a file that is open cannot be replaced.
+    with FileLock(path.with_name(f".{key}.lock")):
+        array = open_npy(path, shape, np.uint8)
+        if array is None:
+            draw = _drawer(spec, manifest, catalog.root(domain.dataset), rows, recipe)
+            with atomic_path(path) as temporary:
+                _decode(rows, draw, temporary, shape, workers, progress)
+            array = open_npy(path, shape, np.uint8)
+    if array is None:
+        raise DataError(f"{path} cannot be read back", "is the disk full or the folder removed?")
+    return ImageStore([row.id for row in rows], array, key, catalog.home)
+
+
+def open_npy(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt.NDArray[Any] | None:
+    """Map a .npy file copy-on-write; None where it is absent, damaged or of another shape or type."""
+    if not path.is_file():
+        return None
+    if 0 in shape:
+        return np.zeros(shape, dtype)
+    try:
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = (
+        array.shape == shape and array.dtype == dtype and path.stat().st_size == array.offset + array.nbytes
+    )
+    return array if fits else None
+
+
+def _recipe_hash(spec: DatasetSpec, recipe: ImageRecipe) -> str:
+    # A loader belongs to its data set and may change with it; the decoder for files changes with its own
+    # version.
+    drawn_by = [spec.name, spec.version, spec.loader] if spec.loader else []
+    return sha256_of(
+        {"decoder": DECODE_VERSION, "loader": drawn_by, "recipe": recipe.model_dump(mode="json")}
+    )
+
+
+def _drawer(
+    spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Row], recipe: ImageRecipe
+) -> Draw:
+    """Return the function that draws one row's picture from a file that is what the manifest says it is."""
+    if spec.loader is None:
+
+        def from_file(row: Row) -> Image.Image:
+            path = root / file_part(row.path)
+            if not path.is_file():
+                raise _changed(spec, root, f"{path} is gone")
+            if row_digest(row, hash_file(path)) != manifest.digests[row.id]:
+                raise _changed(spec, root, f"{path} is not the file it was")
+            return open_image(path, recipe)
+
+        return from_file
+
+    files = hash_files(spec, root, rows)
+    for row in rows:
+        if row_digest(row, files[file_part(row.path)]) != manifest.digests[row.id]:
+            raise _changed(spec, root, f"{root / file_part(row.path)} is not the file it was")
+    load = load_callable(spec.loader, f"the loader of dataset '{spec.name}'")(root)
+
+    def from_loader(row: Row) -> Image.Image:
+        try:
+            return fit_image(load(row.path, recipe), recipe)
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            problem = f"data set '{spec.name}': '{row.id}' cannot be drawn: {type(error).__name__}: {error}"
+            raise DataError(problem, "get the data again, or report it to the plugin's author") from error
+
+    return from_loader
+
+
+def _changed(spec: DatasetSpec, root: Path, problem: str) -> DataError:
+    return DataError(
+        f"data set '{spec.name}': {problem}", f"read it again: ucdver data add {spec.name} --root {root}"
+    )
+
+
+def _decode(
+    rows: Sequence[Row],
+    draw: Draw,
+    path: Path,
+    shape: tuple[int, ...],
+    workers: int | None,
+    progress: Progress | None,
+) -> None:
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+    def one(number: int) -> None:
+        pixels = np.asarray(draw(rows[number]))
+        array[number] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+        for done, _ in enumerate(pool.map(one, range(len(rows))), start=1):
+            if progress is not None:
+                progress(done, len(rows))
+    array.flush()

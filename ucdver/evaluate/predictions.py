@@ -1,0 +1,94 @@
+"""Predictions per image, as Parquet: what every number in every table is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ucdver.errors import DataError
+
+COLUMNS = ("id", "split", "domain", "label", "logits")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row an image.
+
+    Attributes:
+        ids: `dataset/row-id` of each image.
+        splits: `source_val` or `target_test`.
+        domains: `dataset:domain` of each image.
+        labels: int32 [N], the true class, written after training by the evaluation.
+        logits: float32 [N, K].
+    """
+
+    ids: list[str]
+    splits: list[str]
+    domains: list[str]
+    labels: NDArray[np.int32]
+    logits: NDArray[np.float32]
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return the softmax of the logits, float64 [N, K]."""
+        logits = self.logits.astype(np.float64)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        result: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+        return result
+
+    def select(self, split: str, domain: str | None = None) -> Predictions:
+        """Return the rows of one split, and of one domain where it is given."""
+        keep = [
+            i
+            for i, (s, d) in enumerate(zip(self.splits, self.domains, strict=True))
+            if s == split and domain in (None, d)
+        ]
+        return Predictions(
+            [self.ids[i] for i in keep],
+            [self.splits[i] for i in keep],
+            [self.domains[i] for i in keep],
+            self.labels[keep],
+            self.logits[keep],
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def to_table(predictions: Predictions) -> pa.Table:
+    """Return the predictions as an Arrow table with the columns id, split, domain, label, logits."""
+    classes = predictions.logits.shape[1]
+    flat = pa.array(predictions.logits.reshape(-1), type=pa.float32())
+    return pa.table(
+        {
+            "id": pa.array(predictions.ids, type=pa.string()),
+            "split": pa.array(predictions.splits, type=pa.string()),
+            "domain": pa.array(predictions.domains, type=pa.string()),
+            "label": pa.array(predictions.labels, type=pa.int32()),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
+        }
+    )
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read a predictions file; one that is damaged or lacks a column is a DataError that names it."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read: {error}", "run it again with --rerun always") from error
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(f"{path} has no column {', '.join(missing)}", "run it again with --rerun always")
+    logits = table.column("logits").combine_chunks()
+    width = logits.type.list_size
+    return Predictions(
+        table.column("id").to_pylist(),
+        table.column("split").to_pylist(),
+        table.column("domain").to_pylist(),
+        table.column("label").to_numpy().astype(np.int32),
+        logits.flatten().to_numpy().reshape(-1, width).astype(np.float32),
+    )

@@ -1,0 +1,107 @@
+"""A leaderboard as a value: what every exporter writes, and nothing it would have to compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ucdver.spec.plugin import MetricSpec
+from ucdver.stats.intervals import Interval
+
+CellStatus = Literal["done", "partial", "failed", "missing", "not_applicable"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One target of one task, and what its test images are like.
+
+    Attributes:
+        task: id of the task.
+        target: `dataset:domain`.
+        classes: number of classes.
+        images: number of test images; None while no run has finished.
+        majority: share of the most frequent class among them; None likewise.
+        applicable: whether the metric is defined on the label space; if not, the column is not ranked.
+    """
+
+    task: str
+    target: str
+    classes: int | None
+    images: int | None
+    majority: float | None
+    applicable: bool = True
+
+    @property
+    def chance(self) -> float | None:
+        """Accuracy of guessing every class equally often."""
+        return None if self.classes is None else 1 / self.classes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one method reached on one target.
+
+    Attributes:
+        suite: name of the suite.
+        task: id of the task.
+        target: `dataset:domain`.
+        method: name of the method.
+        selection: rule by which the checkpoint was chosen.
+        metric: name of the metric.
+        interval: mean and interval over the seeds that are done; None unless `status` is done or partial.
+        n_seeds: seeds that are done.
+        expected_seeds: seeds that were planned.
+        status: `partial` when some planned seeds are not done.
+        rank: rank in the column, 1 for the best; None for an oracle and for a method that is not ranked.
+        reason: why seeds are not done; empty when all are.
+    """
+
+    suite: str
+    task: str
+    target: str
+    method: str
+    selection: str
+    metric: str
+    interval: Interval | None
+    n_seeds: int
+    expected_seeds: int
+    status: CellStatus
+    rank: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A table of methods by columns for one suite, metric and selection rule.
+
+    Attributes:
+        suite: name of the suite.
+        title: its title; may be empty.
+        metric: the metric's spec.
+        selection: rule by which the checkpoint was chosen.
+        confidence: of all intervals.
+        methods: ranked methods best first, then unranked ones, then oracles.
+        oracles: methods that are given target labels; shown last, never ranked.
+        columns: one for each target of each task.
+        cells: one for each method and column, row by row.
+        averages: by method, mean over columns with an interval over seeds; None when a cell lacks a seed.
+        ranks: by method, mean rank over columns; None when the method is not ranked.
+        footnotes: plain sentences that belong under the table.
+    """
+
+    suite: str
+    title: str
+    metric: MetricSpec
+    selection: str
+    confidence: float
+    methods: tuple[str, ...]
+    oracles: tuple[str, ...]
+    columns: tuple[Column, ...]
+    cells: tuple[Cell, ...]
+    averages: dict[str, Interval | None]
+    ranks: dict[str, float | None]
+    footnotes: tuple[str, ...]
+
+    def row(self, method: str) -> tuple[Cell, ...]:
+        """Return the cells of a method in the order of the columns."""
+        return tuple(cell for cell in self.cells if cell.method == method)

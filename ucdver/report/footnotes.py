@@ -1,0 +1,101 @@
+"""The sentences under a leaderboard: what its numbers are, what to compare them with, who is not ranked."""
+
+from __future__ import annotations
+
+from ucdver.report.board import Cell, Column, Leaderboard
+from ucdver.report.format import ORACLE, column_label, method_label, one_line, share_text
+
+
+def footnotes(board: Leaderboard) -> tuple[str, ...]:
+    """Return plain sentences; exporters escape them and write them under the table."""
+    return (
+        _numbers(board),
+        *_baselines(board),
+        *_ranking(board),
+        *_oracles(board),
+        *_partial(board),
+        *_unranked(board),
+    )
+
+
+def _numbers(board: Leaderboard) -> str:
+    counts = sorted({cell.n_seeds for cell in board.cells if cell.n_seeds})
+    text = f"checkpoint: {board.selection}"
+    if not counts:
+        return f"{text}; no run has finished."
+    if counts == [1]:
+        return f"{text}; one seed, so there is no interval."
+    seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    alone = "; a single seed has none" if counts[0] == 1 else ""
+    level = f"{board.confidence * 100:g} %"
+    return f"{text}; mean ± half-width of the {level} t-interval over {seeds} seeds{alone}."
+
+
+def _baselines(board: Leaderboard) -> list[str]:
+    """Say images, chance and majority share of each column; columns that agree share a sentence."""
+    columns: dict[str, list[str]] = {}
+    for column in board.columns:
+        columns.setdefault(_baseline(column), []).append(column_label(board, column))
+    return [f"{', '.join(labels)}: {text}." for text, labels in columns.items()]
+
+
+def _baseline(column: Column) -> str:
+    chance = "" if column.chance is None else f", chance {share_text(column.chance)}"
+    classes = "" if column.classes is None else f"{column.classes} classes"
+    if column.images is None or column.majority is None:
+        return ", ".join(part for part in ("test images not known yet", classes) if part) + chance
+    majority = f", majority class {share_text(column.majority)}"
+    images = "1 test image" if column.images == 1 else f"{column.images} test images"
+    return f"{images}, {classes}{chance}{majority}"
+
+
+def _ranking(board: Leaderboard) -> list[str]:
+    ranked = sum(rank is not None for rank in board.ranks.values())
+    over = [column for column in board.columns if column.applicable]
+    left_out = [column_label(board, column) for column in board.columns if not column.applicable]
+    sentences = []
+    if ranked and over:
+        what = "1 column" if len(over) == 1 else f"{len(over)} columns"
+        who = "1 method" if ranked == 1 else f"{ranked} methods"
+        sentences.append(f"average and rank: means over {what}; rank 1 is the best of {who}, ties share a mean rank.")
+    if left_out:
+        why = f"the label space declares no {board.metric.needs}"
+        sentences.append(f"{', '.join(left_out)}: left out of average and rank, {why}.")
+    return sentences
+
+
+def _oracles(board: Leaderboard) -> list[str]:
+    if not board.oracles:
+        return []
+    return [f"{ORACLE}: the method is given target labels; shown for comparison, never ranked."]
+
+
+def _partial(board: Leaderboard) -> list[str]:
+    if not any(cell.status == "partial" for cell in board.cells):
+        return []
+    return ["(a/b): only a of b planned seeds are done; the method is not ranked."]
+
+
+def _unranked(board: Leaderboard) -> list[str]:
+    """Say for each method without a rank, and each oracle with a gap, which cells lack what."""
+    sentences = []
+    applicable = {(c.task, c.target) for c in board.columns if c.applicable}
+    for method in board.methods:
+        gaps: dict[str, list[str]] = {}
+        for cell in board.row(method):
+            if cell.status != "done" and (cell.task, cell.target) in applicable:
+                gaps.setdefault(_gap(cell), []).append(column_label(board, cell))
+        if gaps:
+            label = method_label(board, method)
+            verdict = "" if method in board.oracles else " is not ranked"
+            where = "; ".join(f"{', '.join(columns)} {gap}" for gap, columns in gaps.items())
+            sentences.append(f"{label}{verdict}: {where}.")
+    return sentences
+
+
+def _gap(cell: Cell) -> str:
+    reason = one_line(cell.reason).rstrip(".")
+    if cell.status == "partial":
+        return f"has {cell.n_seeds} of {cell.expected_seeds} seeds ({reason})"
+    words = {"failed": "failed", "missing": "missing", "not_applicable": "not applicable"}
+    return f"{words[cell.status]} ({reason})" if reason else words[cell.status]

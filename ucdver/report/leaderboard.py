@@ -1,0 +1,196 @@
+"""The leaderboard of a suite, computed from the predictions in a runs folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ucdver.errors import SpecError, suggestion
+from ucdver.registry import Registry
+from ucdver.report.board import Cell, CellStatus, Column, Leaderboard
+from ucdver.report.footnotes import footnotes
+from ucdver.report.scores import Grid, ImageSet, Outcome, not_applicable_reason, read_grid
+from ucdver.runs.store import RunStore
+from ucdver.spec.plugin import MetricSpec
+from ucdver.spec.suite import SuitePlan
+from ucdver.stats.intervals import Interval, t_interval
+from ucdver.stats.ranks import average_ranks, column_ranks
+
+__all__ = ["CONFIDENCE", "SELECTIONS", "Cell", "Column", "Leaderboard", "build_leaderboard"]
+
+CONFIDENCE = 0.95
+SELECTIONS = ("last",)
+
+
+def build_leaderboard(
+    store: RunStore, registry: Registry, plan: SuitePlan, metric: str | None = None, selection: str = "last"
+) -> Leaderboard:
+    """Return the leaderboard of a plan, every number recomputed from the predictions on the test images.
+
+    There is one column for each target of each task. A method is ranked when it is no oracle and each of its
+    cells, on columns where the metric is defined, has all planned seeds.
+
+    Args:
+        store: the runs folder.
+        registry: where the metric, label spaces and oracles are looked up.
+        plan: the suite as it was planned on that folder.
+        metric: name of a metric; the suite's own when None.
+        selection: the rule by which a run's checkpoint was chosen; only `last` exists.
+
+    Raises:
+        SpecError: there is no such selection rule, or the plan contradicts itself.
+        PluginError: there is no such metric, or it cannot be loaded.
+    """
+    if selection not in SELECTIONS:
+        hint = suggestion(selection, SELECTIONS, f"write {' or '.join(SELECTIONS)}")
+        raise SpecError(f"there is no selection rule '{selection}'", hint)
+    spec = registry.metrics.get(metric or plan.suite.metric)
+    grid = read_grid(store, registry, spec, plan)
+    columns = _columns(grid, registry, spec, plan)
+    oracles = _oracles(registry, plan)
+    methods = tuple(plan.suite.methods)
+    cells = {m: [_cell(grid, plan, spec.name, selection, m, c) for c in columns] for m in methods}
+    table = _ranking_table(cells, columns, oracles)
+    means = average_ranks(table, spec.higher_is_better)
+    ranks = {m: means.get(m) for m in methods}
+    order = sorted(methods, key=lambda m: (m in oracles, _last(ranks[m]), methods.index(m)))
+    ranked_cells = _with_ranks(cells, columns, column_ranks(table, spec.higher_is_better))
+    board = Leaderboard(
+        suite=plan.suite.name,
+        title=plan.suite.title,
+        metric=spec,
+        selection=selection,
+        confidence=CONFIDENCE,
+        methods=tuple(order),
+        oracles=tuple(m for m in order if m in oracles),
+        columns=columns,
+        cells=tuple(cell for m in order for cell in ranked_cells[m]),
+        averages={m: _average(grid, columns, cells[m], m) for m in order},
+        ranks={m: ranks[m] for m in order},
+        footnotes=(),
+    )
+    return replace(board, footnotes=footnotes(board))
+
+
+def _last(rank: float | None) -> float:
+    return math.inf if rank is None else rank
+
+
+def _oracles(registry: Registry, plan: SuitePlan) -> frozenset[str]:
+    # The plan knows the oracles of somebody else's runs, whose plugins may be absent here.
+    return frozenset(plan.oracles) | {method.name for method in registry.methods if method.oracle}
+
+
+def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> tuple[Column, ...]:
+    found: dict[tuple[str, str], ImageSet] = {}
+    for (_, task_id, target), outcomes in grid.items():
+        for outcome in outcomes:
+            if outcome.images:
+                found.setdefault((task_id, target), outcome.images)
+    columns = []
+    for task in plan.suite.tasks:
+        known = task.label_space in registry.label_spaces
+        classes = len(registry.label_spaces.get(task.label_space).classes) if known else None
+        applicable = not not_applicable_reason(registry, metric, task)
+        for target in map(str, task.targets):
+            images = found.get((task.id, target))
+            columns.append(
+                Column(
+                    task=task.id,
+                    target=target,
+                    classes=images.classes if images else classes,
+                    images=images.images if images else None,
+                    majority=images.majority if images else None,
+                    applicable=applicable,
+                )
+            )
+    return tuple(columns)
+
+
+def _cell(grid: Grid, plan: SuitePlan, metric: str, selection: str, method: str, column: Column) -> Cell:
+    outcomes = grid[method, column.task, column.target]
+    values = [o.value for o in outcomes if o.value is not None]
+    return Cell(
+        suite=plan.suite.name,
+        task=column.task,
+        target=column.target,
+        method=method,
+        selection=selection,
+        metric=metric,
+        interval=t_interval(values, CONFIDENCE) if values else None,
+        n_seeds=len(values),
+        expected_seeds=len(outcomes) or len(plan.suite.seeds),
+        status=_status(outcomes),
+        rank=None,
+        reason=_reason(outcomes),
+    )
+
+
+def _status(outcomes: Sequence[Outcome]) -> CellStatus:
+    states = {outcome.status for outcome in outcomes}
+    if states == {"done"}:
+        return "done"
+    if "done" in states:
+        return "partial"
+    if "failed" in states:
+        return "failed"
+    return "not_applicable" if states == {"not_applicable"} else "missing"
+
+
+def _reason(outcomes: Sequence[Outcome]) -> str:
+    """Return why seeds are not done; seeds are named only where they differ."""
+    if not outcomes:
+        return "not in the plan"
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for outcome in outcomes:
+        if outcome.status != "done":
+            seeds.setdefault((outcome.status, outcome.reason), []).append(outcome.seed)
+    if len(seeds) == 1 and all(outcome.status != "done" for outcome in outcomes):
+        return outcomes[0].reason
+    return "; ".join(
+        f"{_seeds(which)} {status.replace('_', ' ')}: {reason}" for (status, reason), which in seeds.items()
+    )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _ranking_table(
+    cells: dict[str, list[Cell]], columns: Sequence[Column], oracles: frozenset[str]
+) -> dict[str, list[float]]:
+    """Return what is ranked: means of complete cells, NaN for every other, oracles left out."""
+    return {
+        method: [
+            cell.interval.mean if cell.interval and cell.status == "done" else math.nan
+            for cell, column in zip(row, columns, strict=True)
+            if column.applicable
+        ]
+        for method, row in cells.items()
+        if method not in oracles
+    }
+
+
+def _with_ranks(
+    cells: dict[str, list[Cell]], columns: Sequence[Column], ranks: dict[str, list[float] | None]
+) -> dict[str, list[Cell]]:
+    result = {}
+    for method, row in cells.items():
+        left = iter(ranks.get(method) or ())
+        result[method] = [
+            replace(cell, rank=next(left, None)) if column.applicable else cell
+            for cell, column in zip(row, columns, strict=True)
+        ]
+    return result
+
+
+def _average(grid: Grid, columns: Sequence[Column], row: Sequence[Cell], method: str) -> Interval | None:
+    """Return the interval over seeds of the mean over columns, or None when a cell lacks a seed."""
+    applicable = [column for column in columns if column.applicable]
+    complete = all(cell.status == "done" for cell, c in zip(row, columns, strict=True) if c.applicable)
+    by_column = [{o.seed: o.value for o in grid[method, c.task, c.target]} for c in applicable]
+    if not complete or not by_column or any(set(seeds) != set(by_column[0]) for seeds in by_column):
+        return None
+    scores = [math.fsum(values[seed] or 0.0 for values in by_column) / len(by_column) for seed in by_column[0]]
+    return t_interval(scores, CONFIDENCE)

@@ -1,0 +1,132 @@
+"""A bench: one suite on one runs folder, from its plan to its last record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ucdver.data.catalog import Catalog
+from ucdver.data.home import data_home
+from ucdver.data.images import open_images
+from ucdver.errors import SpecError
+from ucdver.methods.config import resolve_config
+from ucdver.plugins import load_registry
+from ucdver.registry import load_callable
+from ucdver.runs.events import Executor, Listener
+from ucdver.runs.options import WorkerOptions
+from ucdver.runs.plan import Plan, make_plan, restrict
+from ucdver.runs.schedule import Rerun, Scheduled, schedule
+from ucdver.runs.store import RunStore
+from ucdver.spec.suite import Suite
+from ucdver.spec.suite_file import load_suite
+from ucdver.train.loop import LoopOptions
+
+#: (what is prepared, done, total)
+Preparing = Callable[[str, int, int], None]
+
+
+class Bench:
+    """Plans a suite, knows what is left to do, and has it done.
+
+    `ucdver_local.py` is looked for beside the suite's file, else in the current folder.
+    """
+
+    def __init__(self, runs: Path, suite: str, rerun: Rerun = "missing", *, fetch: bool = True) -> None:
+        self.fetch = fetch
+        beside = Path(suite).parent if suite.endswith(".toml") else Path.cwd()
+        self.local = beside.resolve() if (beside / "ucdver_local.py").is_file() else None
+        self.registry = load_registry(self.local)
+        self.catalog = Catalog(self.registry, data_home())
+        self.store = RunStore(runs)
+        self.rerun = rerun
+        self.suite: Suite = load_suite(suite, self.registry, self._check)
+
+    def _check(self, method: str, options: Mapping[str, Any]) -> None:
+        resolve_config(self.registry, method, options)
+
+    def restrict(
+        self,
+        methods: tuple[str, ...],
+        tasks: tuple[str, ...],
+        seeds: int | None,
+        settings: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Cut the suite down before it is planned."""
+        self.suite = restrict(self.suite, self.registry, methods, tasks, seeds, settings)
+
+    def plan(self) -> Plan:
+        """Return the plan, made once."""
+        return self._plan
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return make_plan(self.suite, self.registry, self.catalog, fetch=self.fetch)
+
+    @cached_property
+    def scheduled(self) -> list[Scheduled]:
+        """Every run with what will be done about it."""
+        return schedule(self._plan.runs, self.store, self.rerun)
+
+    def prepare(self, tell: Preparing) -> None:
+        """Remember the plan and decode, once, the images of every domain that is needed."""
+        self.store.write_plan(self._plan.remembered)
+        needed = [item.spec for item in self.scheduled if item.state == "to run"]
+        for domain in dict.fromkeys(d for spec in needed for d in (*spec.task.sources, *spec.task.targets)):
+
+            def progress(done: int, total: int, name: str = str(domain)) -> None:
+                tell(f"drawing {name}", done, total)
+
+            open_images(self.catalog, self.registry, domain, self.suite.recipe.image, progress=progress)
+
+    def carry_out(
+        self,
+        listen: Listener,
+        executor: str = "auto",
+        jobs: int | None = None,
+        threads: int = 1,
+        device: str = "auto",
+        checkpoint_seconds: float = 30.0,
+    ) -> None:
+        """Carry out what is to be run; every event goes to `listen`."""
+        specs = [item.spec for item in self.scheduled if item.state == "to run"]
+        chosen = _device(device)
+        workers = min(jobs or (1 if chosen == "cuda" else _cores()), max(1, len(specs)))
+        name = executor if executor != "auto" else "processes" if workers > 1 else "local"
+        spec = self.registry.executors.get(name)
+        options = WorkerOptions(
+            runs=self.store.root.resolve(),
+            home=self.catalog.home,
+            device=chosen,
+            threads=threads,
+            local=self.local,
+            fresh=self.rerun == "always",
+            loop=LoopOptions(checkpoint_seconds=checkpoint_seconds),
+        )
+        made: Executor = load_callable(spec.target, f"executor '{name}'")(options, workers)
+        made.run(specs, listen)
+
+    def outcome(self, item: Scheduled) -> str:
+        """Return how a run stands now, in one word."""
+        if item.state == "cached" and not item.reason:
+            return "cached"
+        record = self.store.record(item.spec.key())
+        return record.status if record is not None else "not run"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted not in ("cpu", "cuda"):
+        raise SpecError(f"--device {wanted} is not known", "use auto, cpu or cuda")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SpecError("--device cuda: torch sees no GPU", "use --device cpu, or 'ucdver doctor' to see why")
+    return wanted

@@ -1,0 +1,154 @@
+"""From a suite to the list of runs: every cell of the grid, with the reason where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ucdver.backbones.build import weights_sha256
+from ucdver.data.catalog import Catalog
+from ucdver.data.labels import label_source
+from ucdver.errors import DataError, SpecError, suggestion
+from ucdver.methods.config import resolve_config
+from ucdver.registry import Registry
+from ucdver.spec.run import MethodChoice, RunSpec
+from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
+from ucdver.spec.task import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan that is remembered beside the runs, and the runs themselves, in the order in which they are done."""
+
+    remembered: SuitePlan
+    runs: tuple[RunSpec, ...]
+
+
+def restrict(
+    suite: Suite,
+    registry: Registry,
+    methods: tuple[str, ...] = (),
+    tasks: tuple[str, ...] = (),
+    seeds: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Suite:
+    """Return the suite cut down to the given methods and tasks, with `seeds` seeds and changed method options.
+
+    A registered method that the suite does not list is added with its defaults; an unknown task is a SpecError.
+    """
+    chosen = dict(suite.methods)
+    if methods:
+        for name in methods:
+            registry.methods.get(name)
+        chosen = {name: suite.methods.get(name, {}) for name in methods}
+    for name, options in (settings or {}).items():
+        if name not in chosen:
+            hint = suggestion(name, chosen, f"it runs {', '.join(chosen)}; add it with -m {name}")
+            raise SpecError(f"--set {name}.…: suite '{suite.name}' does not run method '{name}'", hint)
+        chosen[name] = {**chosen[name], **options}
+    for name, options in chosen.items():
+        resolve_config(registry, name, options)
+    known = {task.id: task for task in suite.tasks}
+    for task in tasks:
+        if task not in known:
+            hint = suggestion(task, known, f"its tasks are {', '.join(known)}")
+            raise SpecError(f"suite '{suite.name}' has no task '{task}'", hint)
+    return suite.model_copy(
+        update={
+            "methods": chosen,
+            "tasks": tuple(known[t] for t in tasks) if tasks else suite.tasks,
+            "seeds": tuple(range(seeds)) if seeds is not None else suite.seeds,
+        }
+    )
+
+
+def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool = True) -> Plan:
+    """Return every cell of the suite: a run, or why there is none (not applicable, data missing).
+
+    Data sets are looked up here, once each, and with `fetch` fetched where that can be done; then a suite none of whose
+    tasks has its data is a DataError.
+    """
+    weights = weights_sha256(registry, suite.recipe)
+    faults = _absent(suite, catalog, fetch)
+    data = _fingerprints(suite, catalog, faults)
+    entries: list[PlanEntry] = []
+    runs: list[RunSpec] = []
+    for task in suite.tasks:
+        reason = next((faults[d] for d in task.datasets if d in faults), None)
+        for name, options in suite.methods.items():
+            unfit = _not_applicable(suite, registry, name)
+            for seed in suite.seeds:
+                if unfit:
+                    entries.append(_entry(task, name, seed, status="not_applicable", reason=unfit))
+                elif reason is not None:
+                    entries.append(_entry(task, name, seed, status="missing", reason=str(reason)))
+                else:
+                    spec = _run_spec(suite, registry, data, task, name, options, seed, weights)
+                    runs.append(spec)
+                    entries.append(_entry(task, name, seed, key=spec.key()))
+    if not runs and faults and fetch:
+        raise next(iter(faults.values()))
+    oracles = tuple(name for name in suite.methods if registry.methods.get(name).oracle)
+    return Plan(SuitePlan(suite=suite, entries=tuple(entries), oracles=oracles), tuple(runs))
+
+
+def _entry(task: Task, method: str, seed: int, key: str = "", status: str = "planned", reason: str = "") -> PlanEntry:
+    return PlanEntry(task=task.id, method=method, seed=seed, key=key, status=status, reason=reason)
+
+
+def _absent(suite: Suite, catalog: Catalog, fetch: bool) -> dict[str, DataError]:
+    """Return the data sets that cannot be had, each with its error."""
+    faults: dict[str, DataError] = {}
+    for dataset in sorted({d for task in suite.tasks for d in task.datasets}):
+        try:
+            if fetch:
+                catalog.ensure(dataset)
+            else:
+                catalog.manifest(dataset)
+        except DataError as error:
+            faults[dataset] = error
+    return faults
+
+
+def _fingerprints(suite: Suite, catalog: Catalog, faults: Mapping[str, DataError]) -> dict[str, str]:
+    """Return the fingerprint of every domain that is there, each computed once."""
+    found: dict[str, str] = {}
+    domains = sorted({d for task in suite.tasks for d in (*task.sources, *task.targets)}, key=str)
+    for dataset in sorted({d.dataset for d in domains} - set(faults)):
+        manifest = catalog.manifest(dataset)
+        found |= {str(d): manifest.fingerprint(d.name) for d in domains if d.dataset == dataset}
+    return found
+
+
+def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
+    spec = registry.methods.get(name)
+    setting = suite.protocol.setting
+    if setting in spec.settings:
+        return ""
+    return f"{name} is not defined for the setting '{setting}' (only for {', '.join(spec.settings)})"
+
+
+def _run_spec(
+    suite: Suite,
+    registry: Registry,
+    fingerprints: Mapping[str, str],
+    task: Task,
+    method: str,
+    options: Mapping[str, Any],
+    seed: int,
+    weights: str,
+) -> RunSpec:
+    config = resolve_config(registry, method, options).model_dump(mode="json")
+    version = registry.methods.get(method).version
+    return RunSpec(
+        task=task,
+        classes=registry.label_spaces.get(task.label_space).classes,
+        protocol=suite.protocol,
+        method=MethodChoice(name=method, version=version, config=config),
+        recipe=suite.recipe,
+        seed=seed,
+        data={str(d): fingerprints[str(d)] for d in (*task.sources, *task.targets)},
+        labels={name: label_source(name, task, registry) for name in task.datasets},
+        weights_sha256=weights,
+    )

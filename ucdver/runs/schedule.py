@@ -1,0 +1,43 @@
+"""Which of the planned runs are to be carried out now, and which are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ucdver.runs.store import RunStore
+from ucdver.spec.run import RunSpec
+
+Rerun = Literal["missing", "failed", "always", "never"]
+State = Literal["cached", "failed", "to run"]
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A run and what will be done about it: nothing (`cached`, or `failed` and left so), or `to run`."""
+
+    spec: RunSpec
+    state: State
+    reason: str = ""
+
+
+def schedule(specs: Sequence[RunSpec], store: RunStore, rerun: Rerun = "missing") -> list[Scheduled]:
+    """Return every run with its state, under the policy for runs that ended before.
+
+    `missing` runs what has no record, `failed` also what failed, `always` everything, `never` nothing.
+    """
+    result = []
+    for spec in specs:
+        record = store.record(spec.key())
+        if rerun == "always":
+            result.append(Scheduled(spec, "to run", "--rerun always"))
+        elif record is not None and record.status == "done":
+            result.append(Scheduled(spec, "cached"))
+        elif record is not None and rerun != "failed":
+            result.append(Scheduled(spec, "failed", record.reason))
+        elif rerun == "never":
+            result.append(Scheduled(spec, "cached", "not run: --rerun never"))
+        else:
+            result.append(Scheduled(spec, "to run", "failed before" if record else ""))
+    return result

@@ -1,0 +1,97 @@
+"""The runs folder: one folder a key, every file written under a temporary name, a record only when a run has ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from ucdver.errors import DataError, SpecError, suggestion
+from ucdver.evaluate.predictions import Predictions, read_predictions, to_table
+from ucdver.files import atomic_path, atomic_write_text
+from ucdver.spec.run import RunRecord, RunSpec
+from ucdver.spec.suite import SuitePlan
+
+
+class RunStore:
+    """Reads and writes `<root>/<key[:2]>/<key>/` and the plans in `<root>/suites/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, key: str) -> Path:
+        """Return the folder of a run; it need not exist."""
+        return self.root / key[:2] / key
+
+    def record(self, key: str) -> RunRecord | None:
+        """Return the record of a run, or None when it has not ended; a damaged record is a DataError."""
+        path = self.folder(key) / "record.json"
+        try:
+            return RunRecord.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (ValidationError, ValueError) as error:
+            first = str(error).splitlines()[0]
+            raise DataError(f"{path} is damaged: {first}", "remove that folder and run the suite again") from error
+
+    def write_spec(self, spec: RunSpec) -> Path:
+        """Write `spec.json` and return the run's folder."""
+        folder = self.folder(spec.key())
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(folder / "spec.json", spec.model_dump_json(indent=1))
+        return folder
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write `record.json`, last of all files of the run: with it the run has ended."""
+        folder = self.folder(record.spec.key())
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(folder / "record.json", record.model_dump_json(indent=1))
+
+    def predictions(self, key: str) -> Predictions:
+        """Return the predictions of a run that is done."""
+        return read_predictions(self.folder(key) / "predictions.parquet")
+
+    def write_predictions(self, key: str, predictions: Predictions) -> None:
+        """Write `predictions.parquet`."""
+        with atomic_path(self.folder(key) / "predictions.parquet") as temporary:
+            pq.write_table(to_table(predictions), temporary)
+
+    def records(self) -> Iterator[RunRecord]:
+        """Yield the record of every run that has ended, in the order of their keys."""
+        for path in sorted(self.root.glob("??/*/record.json")):
+            record = self.record(path.parent.name)
+            if record is not None:
+                yield record
+
+    def write_plan(self, plan: SuitePlan) -> None:
+        """Remember a plan under its suite's name; a later plan of the same suite takes its place."""
+        folder = self.root / "suites"
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(folder / f"{plan.suite.name}.json", plan.model_dump_json(indent=1))
+
+    def suites(self) -> list[str]:
+        """Return the names of the suites that were planned here, the latest first."""
+        found = sorted((self.root / "suites").glob("*.json"), key=lambda p: (-p.stat().st_mtime_ns, p.name))
+        return [path.stem for path in found]
+
+    def plan(self, suite: str | None = None) -> SuitePlan:
+        """Return the plan of `suite`, or the latest one; without any a SpecError says how to make one."""
+        known = self.suites()
+        if not known:
+            raise SpecError(f"{self.root} holds no suite", "run 'ucdver bench' first, or name its folder with --runs")
+        name = suite or known[0]
+        if name not in known:
+            raise SpecError(
+                f"{self.root} holds no suite '{name}'",
+                suggestion(name, known, f"it holds {', '.join(known)}"),
+            )
+        path = self.root / "suites" / f"{name}.json"
+        try:
+            return SuitePlan.model_validate(json.loads(path.read_bytes()))
+        except (ValidationError, ValueError) as error:
+            raise DataError(
+                f"{path} is damaged: {str(error).splitlines()[0]}", f"plan it again: ucdver bench {name}"
+            ) from error

@@ -1,0 +1,70 @@
+"""One run from spec to record: a failure is a record with its traceback, never a result."""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+
+import torch
+
+from ucdver.errors import UcdverError
+from ucdver.methods.config import method_class, source_sha256
+from ucdver.plugins import load_registry, notify
+from ucdver.runs.attempt import Attempt
+from ucdver.runs.lock import RunLock
+from ucdver.runs.options import Observer, WorkerOptions
+from ucdver.runs.provenance import collect, now
+from ucdver.runs.store import RunStore
+from ucdver.spec.run import RunRecord, RunSpec
+from ucdver.train.seeds import scoped_seed
+
+
+def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunRecord:
+    """Carry out one run and return its record, which is on disk by then.
+
+    Raises:
+        RunLockedError: another process is working on it; nothing was changed.
+    """
+    store = RunStore(options.runs)
+    folder = store.folder(spec.key())
+    with RunLock(folder) as lock:
+        ended = store.record(spec.key())
+        if ended is not None and ended.status == "done" and not options.fresh:
+            return ended
+        (folder / "record.json").unlink(missing_ok=True)
+        if options.fresh or ended is not None:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            (folder / "log.jsonl").unlink(missing_ok=True)
+        store.write_spec(spec)
+        notify("started", spec, options.local)
+        record = _attempt(spec, options, store, _beating(observe, lock))
+        store.write_record(record)
+        notify("finished" if record.status == "done" else "failed", record, options.local)
+        return record
+
+
+def _beating(observe: Observer, lock: RunLock) -> Observer:
+    def observed(done: int, total: int, losses: dict[str, float]) -> None:
+        lock.beat()
+        observe(done, total, losses)
+
+    return observed
+
+
+def _attempt(spec: RunSpec, options: WorkerOptions, store: RunStore, observe: Observer) -> RunRecord:
+    """Return a record whatever happens, short of the process being told to stop."""
+    started = now()
+    device = torch.device(options.device)
+    registry = load_registry(options.local)
+    sha256 = ""
+    try:
+        sha256 = source_sha256(method_class(registry, spec.method.name))
+        with scoped_seed("run", spec.seed):
+            cost = Attempt(spec, options, store, registry, device).carry_out(observe)
+    except Exception as error:  # noqa: BLE001 - any fault of a plugin's code must end as a record, not end the grid
+        reason = str(error) if isinstance(error, UcdverError) else f"{type(error).__name__}: {error}"
+        provenance = collect(registry, device, started, sha256)
+        return RunRecord(
+            spec=spec, status="failed", reason=reason, traceback=traceback.format_exc(), provenance=provenance
+        )
+    return RunRecord(spec=spec, status="done", cost=cost, provenance=collect(registry, device, started, sha256))

@@ -1,0 +1,60 @@
+"""A suite: tasks x methods x seeds under one protocol and one recipe; and the plan that was made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from ucdver.spec.base import Name, Value
+from ucdver.spec.protocol import Protocol
+from ucdver.spec.recipe import Recipe
+from ucdver.spec.task import Task
+
+
+class Suite(Value):
+    """What `ucdver bench` carries out; `methods` maps each method to the configuration it is given."""
+
+    name: Name
+    title: str = ""
+    protocol: Protocol
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    recipe: Recipe = Recipe()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    metric: str = "accuracy"
+
+    @model_validator(mode="after")
+    def _check(self) -> Suite:
+        ids = [task.id for task in self.tasks]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise ValueError(f"suite '{self.name}' has two tasks called '{twice[0]}'")
+        if len({task.label_space for task in self.tasks}) > 1 and self.metric == "":
+            raise ValueError("a suite needs a metric")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"suite '{self.name}' needs seeds, each once")
+        return self
+
+
+class PlanEntry(Value):
+    """One planned cell: its run key, or the reason why the method does not apply to the task or cannot be run."""
+
+    task: str
+    method: str
+    seed: int
+    key: str = ""
+    status: str = "planned"
+    reason: str = ""
+
+
+class SuitePlan(Value):
+    """A suite as it was last planned on a runs folder, so that a table knows which cells are missing.
+
+    `status` of an entry is `planned` (look at the run), `not_applicable` (the method is undefined for the setting) or
+    `missing` (data or weights are absent). `oracles` names the methods that are never ranked.
+    """
+
+    suite: Suite
+    entries: tuple[PlanEntry, ...]
+    oracles: tuple[str, ...] = ()

@@ -1,0 +1,217 @@
+"""Suites from TOML: every unknown key, method, domain or class is refused with its line and the nearest name."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ucdver.errors import ConfigError, DataError, PluginError, SpecError, suggestion
+from ucdver.registry import Registry
+from ucdver.spec.protocol import Protocol
+from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
+from ucdver.spec.suite import Suite
+from ucdver.spec.task import Task
+from ucdver.spec.toml_lines import line_of
+
+#: `(method name, configuration) -> None`, raising ConfigError; passed in because reading a Config imports torch.
+ConfigCheck = Callable[[str, dict[str, Any]], None]
+
+_TOP = {
+    "name",
+    "title",
+    "protocol",
+    "steps",
+    "checkpoints",
+    "seeds",
+    "metric",
+    "methods",
+    "split",
+    "recipe",
+    "task",
+    "method",
+}
+_FIELDS: dict[tuple[str, ...], set[str]] = {
+    ("recipe",): set(Recipe.model_fields),
+    ("recipe", "image"): set(ImageRecipe.model_fields),
+    ("recipe", "augment"): set(AugmentRecipe.model_fields),
+    ("recipe", "optim"): set(OptimRecipe.model_fields),
+    ("task",): set(Task.model_fields),
+}
+
+
+class SuiteReader:
+    """Reads one suite text against a registry; `place` is how errors call the file."""
+
+    def __init__(self, text: str, place: str, registry: Registry, check: ConfigCheck | None = None) -> None:
+        self.text = text
+        self.place = place
+        self.registry = registry
+        self.check = check
+
+    def read(self) -> Suite:
+        """Return the suite, or raise a SpecError that names the line, the nearest name and what to type."""
+        try:
+            data = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"{self.place} is not TOML: {error}") from error
+        self._known_keys(data, _TOP, ())
+        if "task" not in data:
+            raise SpecError(
+                f"{self.place} has no task", "add a [[task]] table with id, sources, targets and label_space"
+            )
+        tasks = self._tasks(data)
+        values = {
+            "name": data.get("name", Path(self.place).stem),
+            "title": data.get("title", ""),
+            "protocol": self._protocol(data),
+            "tasks": tasks,
+            "methods": self._methods(data),
+            "recipe": data.get("recipe", {}),
+            "metric": data.get("metric", "accuracy"),
+        }
+        seeds = data.get("seeds", list(values["protocol"].seeds))
+        values["seeds"] = tuple(range(seeds)) if isinstance(seeds, int) else seeds
+        self._recipe_keys(data.get("recipe", {}))
+        self._registered("metrics", values["metric"], ("metric",))
+        try:
+            return Suite.model_validate(values)
+        except ValidationError as error:
+            raise self._located(error) from error
+
+    def _fail(self, path: tuple[str | int, ...], problem: str, hint: str = "", mention: str = "") -> SpecError:
+        return SpecError(f"{self.place}:{line_of(self.text, path, mention)}: {problem}", hint)
+
+    def _known_keys(self, table: dict[str, Any], known: set[str], path: tuple[str | int, ...]) -> None:
+        for key in table:
+            if key not in known:
+                hint = suggestion(key, known, f"known here: {', '.join(sorted(known))}")
+                where = f" in [{'.'.join(str(p) for p in path if isinstance(p, str))}]" if path else ""
+                raise self._fail((*path, key), f"unknown key '{key}'{where}", hint)
+
+    def _recipe_keys(self, recipe: dict[str, Any]) -> None:
+        for path, known in _FIELDS.items():
+            if path[0] != "recipe":
+                continue
+            table = recipe if len(path) == 1 else recipe.get(path[1], {})
+            if isinstance(table, dict):
+                self._known_keys(table, known, path)
+
+    def _registered(self, kind: str, name: object, path: tuple[str | int, ...]) -> Any:
+        try:
+            return self.registry.catalogues[kind].get(str(name))
+        except PluginError as error:
+            raise self._fail(path, error.problem, error.hint, mention=f'"{name}"') from error
+
+    def _protocol(self, data: dict[str, Any]) -> Protocol:
+        chosen: Protocol = self._registered("protocols", data.get("protocol", "uda"), ("protocol",))
+        changes: dict[str, Any] = {k: data[k] for k in ("steps", "checkpoints") if k in data}
+        if "split" in data:
+            split = chosen.split.model_dump()
+            self._known_keys(data["split"], set(split), ("split",))
+            changes["split"] = {**split, **data["split"]}
+        try:
+            return Protocol.model_validate({**chosen.model_dump(), **changes})
+        except ValidationError as error:
+            raise self._located(error) from error
+
+    def _tasks(self, data: dict[str, Any]) -> list[Task]:
+        tasks = []
+        for number, table in enumerate(data["task"]):
+            path = ("task", number)
+            self._known_keys(table, _FIELDS[("task",)], path)
+            if set(table) == {"id"}:
+                tasks.append(self._registered("tasks", table["id"], path))
+                continue
+            try:
+                task = Task.model_validate(table)
+            except ValidationError as error:
+                raise self._located(error, path) from error
+            self._check_task(task, path)
+            tasks.append(task)
+        return tasks
+
+    def _check_task(self, task: Task, path: tuple[str | int, ...]) -> None:
+        """Refuse a task whose data set, domain, label space, map or class is not registered."""
+        for side, domains in (("sources", task.sources), ("targets", task.targets)):
+            for domain in domains:
+                where = (*path, side)
+                spec = self._registered("datasets", domain.dataset, where)
+                if domain.name not in spec.domains:
+                    hint = suggestion(domain.name, spec.domains, f"it has {', '.join(spec.domains)}")
+                    problem = f"data set '{domain.dataset}' has no domain '{domain.name}'"
+                    raise self._fail(where, problem, hint, mention=f'"{domain}"')
+        target = self._registered("label_spaces", task.label_space, (*path, "label_space"))
+        for dataset, name in task.label_maps.items():
+            where = (*path, "label_maps", dataset)
+            if dataset not in task.datasets:
+                raise self._fail(where, f"task '{task.id}' does not read data set '{dataset}'")
+            label_map = self._registered("label_maps", name, where)
+            try:
+                label_map.check(self.registry.label_spaces.get(label_map.source), target)
+            except (DataError, PluginError) as error:
+                raise self._fail(where, error.problem, error.hint) from error
+
+    def _methods(self, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        named = data.get("methods")
+        if not isinstance(named, list) or not named:
+            raise self._fail(("methods",), "a suite needs methods", 'add methods = ["source_only", ...]')
+        for name in named:
+            self._registered("methods", name, ("methods",))
+        configs = data.get("method", {})
+        for name in configs:
+            if name not in named:
+                hint = suggestion(name, named, f"methods = [...] lists {', '.join(named)}")
+                raise self._fail(("method", name), f"[method.{name}] is not one of the suite's methods", hint)
+        for name in named if self.check else ():
+            self._config(name, configs.get(name, {}))
+        return {name: configs.get(name, {}) for name in named}
+
+    def _config(self, name: str, config: dict[str, Any]) -> None:
+        assert self.check is not None
+        try:
+            self.check(name, config)
+        except ConfigError as error:
+            raise self._fail(("method", name, error.field), error.problem, error.hint) from error
+
+    def _located(self, error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
+        first = error.errors()[0]
+        path = (*prefix, *first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        return self._fail(path, f"{'.'.join(str(p) for p in path)}: {message}" if path else message)
+
+
+def resource_path(target: str) -> Path:
+    """Return the file of "package:path/inside", a resource that a plugin ships; an absent one is a PluginError."""
+    package, _, inside = target.partition(":")
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / inside
+        if path.is_file():
+            return path
+    raise PluginError(f"package '{package}' does not contain '{inside}'", "reinstall the distribution that ships it")
+
+
+def suite_path(name_or_path: str, registry: Registry) -> Path:
+    """Return the TOML file of a registered suite or of a path."""
+    if name_or_path.endswith(".toml") or "/" in name_or_path:
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise SpecError(f"there is no suite file {path}", "'ucdver list suites' shows those that are installed")
+        return path
+    return resource_path(registry.suites.get(name_or_path).resource)
+
+
+def load_suite(name_or_path: str, registry: Registry, check: ConfigCheck | None = None) -> Suite:
+    """Read a suite by its registered name or from a TOML file; `check` is called with each method's configuration."""
+    path = suite_path(name_or_path, registry)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path} is not UTF-8 text: {error.reason}") from error
+    place = str(path) if name_or_path == str(path) else path.name
+    return SuiteReader(text, place, registry, check).read()

@@ -1,0 +1,197 @@
+"""The contract that every method must keep, as one call: `check_method("name")`.
+
+It trains the method for a few steps on generated shapes, in every setting that it supports, through the same code as a
+bench, and raises AssertionError with what is wrong. Plugin authors call it from their own tests.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ucdver.data.catalog import Catalog
+from ucdver.evaluate.predictions import Predictions
+from ucdver.files import atomic_write_text
+from ucdver.plugins import load_registry
+from ucdver.registry import Registry
+from ucdver.runs.options import WorkerOptions
+from ucdver.runs.plan import make_plan
+from ucdver.runs.store import RunStore
+from ucdver.runs.worker import execute
+from ucdver.spec.protocol import Protocol
+from ucdver.spec.recipe import ImageRecipe, OptimRecipe, Recipe
+from ucdver.spec.run import RunRecord
+from ucdver.spec.suite import Suite
+from ucdver.spec.task import Domain, Task
+from ucdver.testing.toys import LABELS
+from ucdver.train.checkpoint import load_checkpoint
+from ucdver.train.loop import LoopOptions
+
+STEPS = 12
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one run left: its record, its predictions and its final state."""
+
+    record: RunRecord
+    predictions: Predictions
+    state: dict[str, Tensor]
+
+
+class ToyBench:
+    """Runs of one method on generated shapes, in a home folder of its own.
+
+    Args:
+        folder: an empty folder.
+        method: a registered name.
+        setting: one of the settings that it supports.
+        config: options of the method.
+        local: the folder of `ucdver_local.py`, for a method that is registered there.
+        permute_target: shuffle the labels of the target domain before anything is read.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        method: str,
+        setting: str,
+        config: Mapping[str, Any] | None = None,
+        local: Path | None = None,
+        permute_target: bool = False,
+        target: str = "outline",
+    ) -> None:
+        self.folder = folder
+        self.local = local
+        self.registry = load_registry(local)
+        self.catalog = Catalog(self.registry, folder / "home")
+        self.catalog.fetch("toy")
+        if permute_target:
+            permute_labels(self.catalog, target)
+        self.suite = _suite(self.registry, method, setting, dict(config or {}), target)
+
+    def train(self, runs: str = "runs", seed: int = 0, steps: int = STEPS, **loop: float) -> Trained:
+        """Carry out one run and return what it left; a failed run is an AssertionError with its traceback."""
+        protocol = Protocol.model_validate({**self.suite.protocol.model_dump(), "steps": steps})
+        suite = self.suite.model_copy(update={"protocol": protocol, "seeds": (seed,)})
+        spec = make_plan(suite, self.registry, self.catalog).runs[0]
+        options = WorkerOptions(
+            runs=self.folder / runs,
+            home=self.catalog.home,
+            local=self.local,
+            loop=LoopOptions(checkpoint_seconds=loop.get("checkpoint_seconds", 1e9)),
+        )
+        record = execute(spec, options, lambda done, total, losses: None)
+        assert record.status == "done", f"{spec.method.name} failed: {record.reason}\n{record.traceback}"
+        store = RunStore(options.runs)
+        saved = load_checkpoint(store.folder(spec.key()) / "checkpoints" / "last.pt", spec.key())
+        assert saved is not None
+        return Trained(record, store.predictions(spec.key()), saved.method)
+
+
+def permute_labels(catalog: Catalog, domain: str) -> None:
+    """Shuffle the labels of one toy domain in a catalog's own copy, so that no image keeps its label by design."""
+    root = catalog.root("toy")
+    lines = list(csv.DictReader(io.StringIO((root / LABELS).read_text())))
+    rows = [line for line in lines if line["domain"] == domain]
+    order = np.random.Generator(np.random.Philox(7)).permutation(len(rows))
+    for line, label in zip(rows, [rows[i]["label"] for i in order], strict=True):
+        line["label"] = label
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["id", "domain", "label"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    atomic_write_text(root / LABELS, text.getvalue())
+    catalog.add("toy", root)
+
+
+def _suite(registry: Registry, method: str, setting: str, config: dict[str, Any], target: str) -> Suite:
+    return Suite(
+        name="contract",
+        protocol=registry.protocols.get(setting),
+        tasks=(
+            Task(
+                id="toy",
+                sources=(Domain(dataset="toy", name="filled"),),
+                targets=(Domain(dataset="toy", name=target),),
+                label_space="toy3",
+            ),
+        ),
+        methods={method: config},
+        recipe=Recipe(
+            backbone="convnet_s@none",
+            image=ImageRecipe(size=24, fit="stretch"),
+            optim=OptimRecipe(name="sgd", lr=0.01),
+            batch_size=8,
+            bottleneck=16,
+        ),
+    )
+
+
+def same(a: Trained, b: Trained) -> list[str]:
+    """Return what differs between two runs, bit by bit: weights, logits; empty when nothing does."""
+    different = [name for name in a.state if not torch.equal(a.state[name], b.state[name])]
+    if a.predictions.ids != b.predictions.ids:
+        return [*different, "the images predicted"]
+    if not np.array_equal(a.predictions.logits, b.predictions.logits):
+        different.append("the logits")
+    return different
+
+
+def check_method(name: str, config: Mapping[str, Any] | None = None, local: Path | None = None) -> None:
+    """Check the contract for a registered method in every setting that it supports.
+
+    Raises:
+        AssertionError: it fails to train, is not reproducible, disturbs global random numbers, or sees target labels.
+    """
+    for setting in load_registry(local).methods.get(name).settings:
+        with tempfile.TemporaryDirectory(prefix="ucdver-contract-") as folder:
+            check_reproducible(Path(folder) / "a", name, setting, config, local)
+            check_label_barrier(Path(folder) / "b", name, setting, config, local)
+
+
+def check_reproducible(
+    folder: Path, name: str, setting: str, config: Mapping[str, Any] | None = None, local: Path | None = None
+) -> None:
+    """Check that a run depends on its seed alone, and leaves the global random numbers as they were."""
+    bench = ToyBench(folder, name, setting, config, local)
+    before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())  # noqa: NPY002
+    first = bench.train("first")
+    after = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())  # noqa: NPY002
+    assert before[:2] == after[:2], f"{name} draws from the random numbers of Python or numpy"
+    assert torch.equal(before[2], after[2]), f"{name} moves torch's random numbers outside the run"
+    torch.manual_seed(int(before[2][:8].sum()) + 1)
+    again = bench.train("again")
+    torch.set_rng_state(before[2])
+    assert not same(first, again), f"{name} gives other results at the same seed: {same(first, again)[:3]}"
+    other = bench.train("other", seed=1)
+    assert same(first, other), f"{name} gives the same result at every seed"
+    assert np.isfinite(first.predictions.logits).all(), f"{name} predicts logits that are not finite"
+
+
+def check_label_barrier(
+    folder: Path, name: str, setting: str, config: Mapping[str, Any] | None = None, local: Path | None = None
+) -> None:
+    """Check that shuffling the target's labels moves no weight and no prediction, unless the method is an oracle.
+
+    An oracle must be moved: else the check would prove nothing.
+    """
+    plain = ToyBench(folder / "plain", name, setting, config, local).train()
+    shuffled = ToyBench(folder / "shuffled", name, setting, config, local, permute_target=True).train()
+    moved = not np.array_equal(plain.predictions.labels, shuffled.predictions.labels)
+    assert moved, "the shuffle changed no label, so this check proves nothing"
+    different = same(plain, shuffled)
+    if load_registry(local).methods.get(name).oracle:
+        assert different, f"{name} is registered as an oracle and does not use target labels"
+    else:
+        assert not different, f"{name} sees target labels in setting '{setting}': {different[:3]} differ"

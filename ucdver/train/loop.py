@@ -1,0 +1,172 @@
+"""The training loop: phases, steps, schedules, clipping, mixed precision, log, checkpoints and exact resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ucdver.data.augment import Augment
+from ucdver.data.batches import Batch
+from ucdver.data.feeder import Feeder
+from ucdver.data.views import TaskData
+from ucdver.errors import SpecError
+from ucdver.methods.base import Method
+from ucdver.spec.protocol import Phase
+from ucdver.spec.run import RunSpec
+from ucdver.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ucdver.train.guard import LossGuard
+from ucdver.train.log import RunLog
+from ucdver.train.optim import build_optimiser, set_lr
+from ucdver.train.predict import training_views
+from ucdver.train.seeds import seed_step
+
+#: What the loop tells its caller: steps done, steps in all, the latest losses.
+Observer = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What may differ between machines without moving a result: how often to save and to report."""
+
+    checkpoint_seconds: float = 30.0
+    reports: int = 50
+
+
+class Loop:
+    """Trains one method as its RunSpec says, in a folder that holds its log and its checkpoint."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        method: Method,
+        data: TaskData,
+        device: torch.device,
+        folder: Path,
+        options: LoopOptions,
+    ) -> None:
+        self.spec = spec
+        self.key = spec.key()
+        self.method = method
+        self.data = data
+        self.feeder = Feeder(data, spec.recipe.batch_size, spec.seed, Augment(spec.recipe.augment), device)
+        self.device = device
+        self.options = options
+        self.path = folder / "checkpoints" / "last.pt"
+        self.log = RunLog(folder / "log.jsonl")
+        self.optim = spec.recipe.optim
+        self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
+        self.guard = LossGuard(device)
+        self.seconds = 0.0
+
+    def run(self, observe: Observer) -> float:
+        """Train to the end of the budget, from the last checkpoint if there is one; return the seconds of training."""
+        saved = load_checkpoint(self.path, self.key)
+        done = 0
+        for number, (phase, steps) in enumerate(
+            zip(self.spec.protocol.phases, self.spec.protocol.phase_steps(), strict=True)
+        ):
+            if saved is None or saved.phase <= number:
+                resume = saved if saved is not None and saved.phase == number else None
+                self._run_phase(number, phase, steps, done, resume, observe)
+            done += steps
+        return self.seconds
+
+    def _run_phase(
+        self, number: int, phase: Phase, steps: int, before: int, saved: Checkpoint | None, observe: Observer
+    ) -> None:
+        self.method.start_phase(phase.name)
+        optimiser = build_optimiser(self.method, self.optim)
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
+        first = 0
+        if saved is not None:
+            self.method.load_state_dict(saved.method)
+            optimiser.load_state_dict(saved.optimiser)
+            scaler.load_state_dict(saved.scaler)
+            first, self.seconds = saved.step, saved.seconds
+        self.log.cut_after(before + first)
+        every = max(1, self.spec.protocol.steps // self.options.reports)
+        started = saved_at = time.perf_counter()
+        earlier = self.seconds
+        for step in range(first, steps):
+            set_lr(optimiser, self.optim, step, steps)
+            self.guard.watch(before + step, self._step(number, phase, step, steps, before, optimiser, scaler))
+            now = time.perf_counter()
+            due = now - saved_at >= self.options.checkpoint_seconds
+            if due or step + 1 == steps or (step + 1) % every == 0:
+                self.guard.check()
+                self.seconds = earlier + time.perf_counter() - started
+                self._report(before + step + 1, optimiser, observe)
+            if due or step + 1 == steps:
+                self._save(number, step + 1, optimiser, scaler)
+                saved_at = time.perf_counter()
+
+    def _step(
+        self,
+        number: int,
+        phase: Phase,
+        step: int,
+        steps: int,
+        before: int,
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> dict[str, Tensor]:
+        """Make one step: seed, epoch work, batch, losses, backward, clip, update."""
+        per_epoch = self.feeder.steps_per_epoch(phase)
+        if step % per_epoch == 0:
+            self._epoch(number, phase, step // per_epoch)
+        seed_step(self.spec.seed, number, step)
+        self.method.train()
+        batch = self.feeder.batch(phase, step, steps, before + step)
+        if self.method.manual_optimisation:
+            return _checked(self.method, self.method.manual_step(batch, step / steps, optimiser))
+        losses = self._losses(batch, step / steps)
+        optimiser.zero_grad(set_to_none=True)
+        scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
+        if self.optim.clip_norm > 0:
+            scaler.unscale_(optimiser)
+            trained = [p for group in optimiser.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(trained, self.optim.clip_norm)
+        scaler.step(optimiser)
+        scaler.update()
+        return losses
+
+    def _losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            return _checked(self.method, self.method.step(batch, progress))
+
+    def _epoch(self, number: int, phase: Phase, epoch: int) -> None:
+        """Call `on_epoch`, seeded apart from every step, with predictions only where the method wants them."""
+        views = None
+        if self.method.wants_views:
+            views = training_views(self.method, self.data, phase, self.device, self.precision)
+        seed_step(self.spec.seed, number, -1 - epoch)
+        self.method.on_epoch(views, epoch)
+
+    def _report(self, done: int, optimiser: torch.optim.Optimizer, observe: Observer) -> None:
+        losses = self.guard.latest()
+        lr = optimiser.param_groups[-1]["lr"]
+        self.log.write({"step": done, "lr": lr, "seconds": round(self.seconds, 3), **losses})
+        observe(done, self.spec.protocol.steps, losses)
+
+    def _save(self, number: int, step: int, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+        state = self.method.state_dict()
+        checkpoint = Checkpoint(
+            self.key, number, step, self.seconds, state, optimiser.state_dict(), scaler.state_dict()
+        )
+        save_checkpoint(self.path, checkpoint)
+
+
+def _checked(method: Method, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Refuse a step that does not return scalar losses with a "total"."""
+    name = type(method).__name__
+    if not isinstance(losses, dict) or "total" not in losses:
+        raise SpecError(f"{name}.step must return a dict of losses with the key 'total'")
+    for key, loss in losses.items():
+        if not isinstance(loss, Tensor) or loss.dim() != 0:
+            raise SpecError(f"{name}.step: loss '{key}' must be a scalar tensor")
+    return losses

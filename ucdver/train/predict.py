@@ -1,0 +1,51 @@
+"""Predictions in eval mode, in batches, the same whatever the batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ucdver.data.feeder import to_float
+from ucdver.data.views import TaskData
+from ucdver.methods.base import Method, Prediction, Views
+from ucdver.spec.protocol import Phase
+
+BATCH = 256
+
+
+def predict_all(method: Method, images: Tensor, device: torch.device, precision: torch.dtype) -> Prediction:
+    """Return features float32 [N, D] and logits float32 [N, K], on the CPU, of images (uint8) or features."""
+    was_training = method.training
+    method.eval()
+    features, logits = [], []
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, precision, enabled=precision != torch.float32),
+    ):
+        for start in range(0, len(images), BATCH):
+            batch = to_float(images[start : start + BATCH].to(device, non_blocking=True))
+            prediction = method.predict(batch, {})
+            features.append(prediction.features.float().cpu())
+            logits.append(prediction.logits.float().cpu())
+    method.train(was_training)
+    if not features:
+        empty = torch.empty(0, 0)
+        return Prediction(empty, torch.empty(0, method.task.num_classes))
+    return Prediction(torch.cat(features), torch.cat(logits))
+
+
+def training_views(method: Method, data: TaskData, phase: Phase, device: torch.device, precision: torch.dtype) -> Views:
+    """Return predictions on all training images that the phase shows, on the method's device."""
+    source = target = labels = None
+    if phase.source:
+        view = data.source_train
+        source = _to(predict_all(method, view.images, device, precision), device)
+        labels = view.labels.to(device)
+    if phase.target and data.target_train is not None:
+        target = _to(predict_all(method, data.target_train.images, device, precision), device)
+    return Views(source, labels, target)
+
+
+def _to(prediction: Prediction, device: torch.device) -> Prediction:
+    # A clone: tensors made in inference mode could not be used in a method's autograd later.
+    return Prediction(prediction.features.clone().to(device), prediction.logits.clone().to(device))
