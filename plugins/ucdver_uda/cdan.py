@@ -85,9 +85,7 @@ class CDAN(Method):
         coefficient = reversal_coefficient(progress)
         conditioned = self.condition(features, logits.detach().softmax(1))
         weights = certainty_weights(logits, num_source, coefficient, self.config.entropy)
-        domain = domain_loss(
-            self.discriminator(reverse_gradient(conditioned, coefficient)), num_source, weights
-        )
+        domain = domain_loss(self.discriminator(reverse_gradient(conditioned, coefficient)), num_source, weights)
         return {
             "total": source + self.config.trade_off * domain,
             "source": source,

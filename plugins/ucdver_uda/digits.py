@@ -78,7 +78,5 @@ def _arrays(root: Path, keys: list[str], ndim: int) -> dict[str, NDArray[np.uint
         raise DataError(f"'{path}' cannot be read: {error}", "it is damaged, or not an npz file") from error
     for key, array in found.items():
         if array.dtype != np.uint8 or array.ndim != ndim:
-            raise DataError(
-                f"'{key}' in '{path}' is {array.dtype} with {array.ndim} axes, not uint8 with {ndim}", HINT
-            )
+            raise DataError(f"'{key}' in '{path}' is {array.dtype} with {array.ndim} axes, not uint8 with {ndim}", HINT)
     return found

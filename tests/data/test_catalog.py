@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_what_was_added_is_there_for_another_process(tmp_path: Path) -> None:
 def test_an_absent_data_set_says_what_to_type(tmp_path: Path) -> None:
     empty = Catalog(tiny_images.registry(), tmp_path / "home")
     for ask in (empty.manifest, empty.ensure, empty.root):
-        with pytest.raises(DataError, match="ucdver data add tiny --root DIR .*draw it yourself"):
+        with pytest.raises(DataError, match=r"ucdver data add tiny --root DIR .*draw it yourself"):
             ask("tiny")
     assert empty.status("tiny").state == "absent"
     assert not (tmp_path / "home").exists()
@@ -47,6 +48,14 @@ def test_another_version_of_the_reader_invalidates_what_was_read(tmp_path: Path)
     assert newer.ensure("tiny").version == "2"
 
 
+def test_a_change_of_domains_invalidates_it_too(tmp_path: Path) -> None:
+    tiny_images.catalog(tmp_path)
+    changed = tiny_images.registry(tiny_images.spec(domains=(*tiny_images.DOMAINS, "new")))
+    assert Catalog(changed, tmp_path / "home").status("tiny").state == "outdated"
+    with pytest.raises(DataError, match="ucdver data add tiny"):
+        Catalog(changed, tmp_path / "home").manifest("tiny")
+
+
 def test_reading_again_replaces_the_manifest_that_is_held(tmp_path: Path) -> None:
     held = tiny_images.catalog(tmp_path)
     assert len(held.manifest("tiny").rows()) == 27
@@ -62,7 +71,7 @@ def test_a_folder_that_is_not_this_data_set_is_refused_and_nothing_is_stored(tmp
     with pytest.raises(DataError, match=r"cannot be read from .*rows\.csv"):
         empty.add("tiny", tmp_path)
     (tmp_path / "rows.csv").write_text("name,colour\nx,red\n")
-    with pytest.raises(DataError, match="cannot be read from .*KeyError"):
+    with pytest.raises(DataError, match=r"cannot be read from .*KeyError"):
         empty.add("tiny", tmp_path)
     assert empty.status("tiny").state == "absent"
 
@@ -119,25 +128,25 @@ def test_what_a_killed_fetch_left_is_cleared_away(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_two_processes_that_fetch_at_once_fetch_once(tmp_path: Path) -> None:
+def test_a_second_process_waits_for_the_first_and_finds_it_done(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from support import tiny_images as t; "
         "from ucdver.data.catalog import Catalog; "
         "spec = t.spec(fetch='support.tiny_images:fetch'); "
         "print(Catalog(t.registry(spec), Path(sys.argv[1])).ensure('tiny').fingerprint('plain'))"
     )
-    tests = str(Path(__file__).parents[1])
-    paths = os.pathsep.join([tests, *sys.path])
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "home")],
-            env={**os.environ, "PYTHONPATH": paths},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    printed = [process.communicate(timeout=60)[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0]
-    assert printed[0] == printed[1] != ""
-    assert len((tmp_path / "home/fetched/calls.txt").read_text().split()) == 1
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    calls = tmp_path / "home/fetched/calls.txt"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "home")],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        while other.poll() is None and not calls.exists():
+            time.sleep(0.01)
+        here = Catalog(tiny_images.registry(FETCHED), tmp_path / "home").ensure("tiny").fingerprint("plain")
+        printed = other.communicate(timeout=60)[0]
+    assert other.returncode == 0
+    assert printed.strip() == here
+    assert calls.read_text().split() == [str(other.pid)]

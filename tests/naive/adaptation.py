@@ -98,4 +98,4 @@ def coral(source: Array, target: Array, normalisation: str) -> float:
     if normalisation == "deep_coral":
         return frobenius / (4 * d * d)
     means = [sum(source[:, j]) / len(source) - sum(target[:, j]) / len(target) for j in range(d)]
-    return frobenius / d**2 + sum(m * m for m in means) / d
+    return float(frobenius / d**2 + sum(m * m for m in means) / d)

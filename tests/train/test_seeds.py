@@ -20,8 +20,8 @@ def test_a_seed_depends_on_every_part_and_fits_63_bits(one: list[int | str], oth
 
 
 def test_seeds_do_not_change_between_versions() -> None:
-    # A change here would make every stored result unrepeatable.
-    assert derive_seed("step", 0, 1) == 5386459105250183711
+    # From `printf '["step",0,1]' | sha256sum`; a change would make every stored result unrepeatable.
+    assert derive_seed("step", 0, 1) == 0x039EB1A251C1FB38 >> 1
 
 
 def test_a_generator_is_its_own() -> None:
@@ -56,9 +56,9 @@ def test_seed_step_makes_a_step_repeatable_and_steps_and_phases_differ() -> None
 
 
 def test_the_global_generators_of_python_and_numpy_are_left_alone() -> None:
-    python, legacy = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    python, legacy = random.getstate(), str(np.random.get_state())  # noqa: NPY002
     with scoped_seed("x"):
         seed_step(1, 2, 3)
         generator("x").random(3)
     assert random.getstate() == python
-    assert np.array_equal(np.random.get_state()[1], legacy)  # noqa: NPY002
+    assert str(np.random.get_state()) == legacy  # noqa: NPY002

@@ -48,7 +48,9 @@ def test_rows_and_pictures(tmp_path: Path) -> None:
     assert abs(float(grey.mean()) - float(content["usps_test"][3].mean())) < 8
 
 
-@pytest.mark.parametrize("path", ["digits.npz#usps_test/4", "digits.npz#svhn_test/0", "a.png", "digits.npz#usps_test/-1"])
+@pytest.mark.parametrize(
+    "path", ["digits.npz#usps_test/4", "digits.npz#svhn_test/0", "a.png", "digits.npz#usps_test/-1"]
+)
 def test_a_path_that_is_no_image_is_refused(tmp_path: Path, path: str) -> None:
     draw = loader(write(tmp_path, arrays()))
     with pytest.raises(DataError, match="is not an image"):

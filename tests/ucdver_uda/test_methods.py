@@ -48,9 +48,7 @@ def data(seed: int = 0, n: int = 6, m: int = 4) -> tuple[torch.Tensor, torch.Ten
 
 
 @pytest.mark.parametrize(("cls", "config"), CHOICES)
-def test_step_gives_a_finite_total_and_a_gradient_to_every_parameter(
-    cls: type[Method], config: dict[str, Any]
-) -> None:
+def test_step_gives_a_finite_total_and_a_gradient_to_every_parameter(cls: type[Method], config: dict[str, Any]) -> None:
     method = made(cls, config)
     losses = method.step(vector_batch(*data()), 0.5)
     assert all(value.ndim == 0 and torch.isfinite(value) for value in losses.values())

@@ -10,7 +10,9 @@ from ucdver_uda import plugin
 
 
 def test_plugin_imports_no_torch() -> None:
-    script = "import sys, ucdver_uda.plugin as p; p.ucdver_methods(); p.ucdver_datasets(); print('torch' in sys.modules)"
+    script = (
+        "import sys, ucdver_uda.plugin as p; p.ucdver_methods(); p.ucdver_datasets(); print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -126,10 +126,7 @@ def test_coral(variant: str, normalisation: str) -> None:
 def test_reversal_schedule() -> None:
     ref = case("uda_grl_schedule")
     rows = [
-        [
-            reversal_coefficient(i / s["max_iters"], s["alpha"], s["lo"], s["hi"])
-            for i in ref["in.iterations"].tolist()
-        ]
+        [reversal_coefficient(i / s["max_iters"], s["alpha"], s["lo"], s["hi"]) for i in ref["in.iterations"].tolist()]
         for s in ref.config["settings"]
     ]
     ref.check(torch.tensor(rows, dtype=torch.float64), "out.coefficients")

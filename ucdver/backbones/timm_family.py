@@ -54,9 +54,7 @@ def build(name: str, weights: Path | None, channels: int) -> Backbone:
     if weights is not None:
         classifier = config.get("classifier") or ()
         load_weights(body, weights, drop=(classifier,) if isinstance(classifier, str) else tuple(classifier))
-    return TimmBackbone(
-        name, body, _per_channel(config["mean"], channels), _per_channel(config["std"], channels)
-    )
+    return TimmBackbone(name, body, _per_channel(config["mean"], channels), _per_channel(config["std"], channels))
 
 
 def locate(name: str, source: str) -> Path:

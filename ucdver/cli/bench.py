@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import tomllib
 from collections import Counter
@@ -13,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ucdver.errors import SpecError, UcdverError, suggestion
+from ucdver.errors import SpecError, suggestion
 
 _RERUN = ("missing", "failed", "always", "never")
 
@@ -140,11 +141,11 @@ def _print_matrix(session: Any) -> None:
 
 
 def _print_table(session: Any) -> None:
-    from ucdver.registry import load_callable
     from ucdver.report.leaderboard import build_leaderboard
+    from ucdver.report.table import export
 
     board = build_leaderboard(session.store, session.registry, session.plan().remembered)
-    typer.echo(load_callable(session.registry.exporters.get("table").target, "exporter 'table'")(board))
+    typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 
 def _print_summary(session: Any, console: Console, seconds: float) -> None:
@@ -158,6 +159,3 @@ def _print_summary(session: Any, console: Console, seconds: float) -> None:
         highlight=False,
         soft_wrap=True,
     )
-
-
-__all__ = ["UcdverError", "bench"]

@@ -81,9 +81,7 @@ def show_data(
     space: Annotated[
         str | None, typer.Option("--space", metavar="SPACE", help="Label space; default: the usual one.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.png", help="Write a contact sheet too.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.png", help="Write a contact sheet too.")] = None,
     each: Annotated[int, typer.Option("--each", min=1, max=20, help="Pictures a class in the sheet.")] = 2,
     as_json: _Json = False,
 ) -> None:

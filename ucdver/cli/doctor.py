@@ -64,9 +64,7 @@ def _torch() -> list[Check]:
         import torch
     except (ImportError, OSError) as error:
         why = str(error).splitlines()[0]
-        return [
-            Check("torch", "lack", f"cannot be imported: {why}", "python -m pip install torch torchvision")
-        ]
+        return [Check("torch", "lack", f"cannot be imported: {why}", "python -m pip install torch torchvision")]
     found = [Check("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")]
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
@@ -99,13 +97,9 @@ def _cache(home: Path) -> Check:
     free = shutil.disk_usage(existing).free
     found = f"{home}, {free / _GIB:.1f} GiB free"
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        return Check(
-            "cache", "lack", f"{home} cannot be written", "export UCDVER_HOME=a folder you can write"
-        )
+        return Check("cache", "lack", f"{home} cannot be written", "export UCDVER_HOME=a folder you can write")
     if free < _LITTLE_DISK:
-        return Check(
-            "cache", "lack", found, "free some space, or export UCDVER_HOME=a folder on a larger disk"
-        )
+        return Check("cache", "lack", found, "free some space, or export UCDVER_HOME=a folder on a larger disk")
     return Check("cache", "ok", found)
 
 

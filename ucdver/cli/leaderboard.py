@@ -21,9 +21,7 @@ def leaderboard(
     suite: Annotated[
         str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="METRIC", help="Default: the suite's own.")
-    ] = None,
+    metric: Annotated[str | None, typer.Option("--metric", metavar="METRIC", help="Default: the suite's own.")] = None,
     selection: Annotated[
         str, typer.Option("--selection", metavar="RULE", help="How each run's checkpoint is chosen.")
     ] = "last",
@@ -44,8 +42,6 @@ def leaderboard(
         typer.echo(text.rstrip("\n"))
         return
     if output.is_dir():
-        raise SpecError(
-            f"{output} is a folder", f"name a file, as in -o {output}/leaderboard{exporter.suffix}"
-        )
+        raise SpecError(f"{output} is a folder", f"name a file, as in -o {output}/leaderboard{exporter.suffix}")
     atomic_write_text(output, text)
     say(f"wrote {output}")

@@ -59,9 +59,7 @@ def catalogue_of(registry: Registry, kind: str) -> Catalogue[Any]:
         if name in registry.catalogues:
             return registry.catalogues[name]
     kinds = [name.replace("_", "-") for name in registry.catalogues]
-    raise SpecError(
-        f"there is no kind '{kind}'", suggestion(kind, kinds, f"the kinds are {', '.join(kinds)}")
-    )
+    raise SpecError(f"there is no kind '{kind}'", suggestion(kind, kinds, f"the kinds are {', '.join(kinds)}"))
 
 
 def summary_of(spec: Any) -> str:

@@ -93,9 +93,7 @@ def _field_facts(option: str, field: FieldInfo) -> dict[str, Any]:
     annotation = field.annotation
     return {
         "name": option,
-        "type": annotation.__name__
-        if isinstance(annotation, type)
-        else str(annotation).replace("typing.", ""),
+        "type": annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", ""),
         "default": to_jsonable_python(default),
         "limits": [_limit(limit) for limit in field.metadata],
         "search": extra.get("search", []),

@@ -51,9 +51,7 @@ class Augment:
         if self.recipe.is_identity:
             return images
         if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
-            raise ValueError(
-                f"images must be float [B, 1 or 3, H, W], not {images.dtype} {tuple(images.shape)}"
-            )
+            raise ValueError(f"images must be float [B, 1 or 3, H, W], not {images.dtype} {tuple(images.shape)}")
         uniform = _move(torch.rand(images.shape[0], len(_DRAWS)), images)
         draws = dict(zip(_DRAWS, uniform.unbind(1), strict=True))
         images = self._colours(self._geometry(images, draws), draws)

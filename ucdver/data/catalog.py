@@ -88,9 +88,7 @@ class Catalog:
         spec = self.registry.datasets.get(dataset)
         root = root.expanduser().absolute()
         if not root.is_dir():
-            raise DataError(
-                f"data set '{dataset}': {root} is not a folder", f"give --root a folder; {spec.obtain}"
-            )
+            raise DataError(f"data set '{dataset}': {root} is not a folder", f"give --root a folder; {spec.obtain}")
         spaces = {name: self.registry.label_spaces.get(name) for name in spec.label_spaces}
         reader = load_callable(spec.reader, f"dataset '{dataset}'")
         folder = self._folder(dataset)
@@ -171,9 +169,7 @@ class Catalog:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path} cannot be read: {error}", f"ucdver data add {dataset} --root DIR"
-            ) from error
+            raise DataError(f"{path} cannot be read: {error}", f"ucdver data add {dataset} --root DIR") from error
 
     def _fetch_into(self, spec: DatasetSpec, target: str, final: Path) -> None:
         for left in final.parent.glob(f".tmp-*-{final.name}"):

@@ -51,14 +51,8 @@ def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error)) from error
     except _DAMAGE as error:
-        reason = (
-            "no picture that can be read"
-            if isinstance(error, UnidentifiedImageError)
-            else f"damaged: {error}"
-        )
-        raise DataError(
-            f"{path} is {reason}", "get the file again, or take it out of the data set"
-        ) from error
+        reason = "no picture that can be read" if isinstance(error, UnidentifiedImageError) else f"damaged: {error}"
+        raise DataError(f"{path} is {reason}", "get the file again, or take it out of the data set") from error
 
 
 def fit_image(image: Image.Image, recipe: ImageRecipe) -> Image.Image:

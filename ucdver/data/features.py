@@ -46,9 +46,7 @@ def open_features(
     return features
 
 
-def _compute(
-    store: ImageStore, backbone: Backbone, device: torch.device, batch_size: int
-) -> npt.NDArray[np.float32]:
+def _compute(store: ImageStore, backbone: Backbone, device: torch.device, batch_size: int) -> npt.NDArray[np.float32]:
     modes = [(module, module.training) for module in backbone.modules()]
     backbone.to(device).eval()
     features = np.empty((len(store.ids), backbone.num_features), np.float32)
@@ -63,7 +61,5 @@ def _compute(
             module.training = training
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if bad.size:
-        raise DataError(
-            f"the backbone's feature of image '{store.ids[bad[0]]}' is not finite", "check its weights"
-        )
+        raise DataError(f"the backbone's feature of image '{store.ids[bad[0]]}' is not finite", "check its weights")
     return features

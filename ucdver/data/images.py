@@ -99,9 +99,7 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    fits = (
-        array.shape == shape and array.dtype == dtype and path.stat().st_size == array.offset + array.nbytes
-    )
+    fits = array.shape == shape and array.dtype == dtype and path.stat().st_size == array.offset + array.nbytes
     return array if fits else None
 
 
@@ -109,14 +107,10 @@ def _recipe_hash(spec: DatasetSpec, recipe: ImageRecipe) -> str:
     # A loader belongs to its data set and may change with it; the decoder for files changes with its own
     # version.
     drawn_by = [spec.name, spec.version, spec.loader] if spec.loader else []
-    return sha256_of(
-        {"decoder": DECODE_VERSION, "loader": drawn_by, "recipe": recipe.model_dump(mode="json")}
-    )
+    return sha256_of({"decoder": DECODE_VERSION, "loader": drawn_by, "recipe": recipe.model_dump(mode="json")})
 
 
-def _drawer(
-    spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Row], recipe: ImageRecipe
-) -> Draw:
+def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Row], recipe: ImageRecipe) -> Draw:
     """Return the function that draws one row's picture from a file that is what the manifest says it is."""
     if spec.loader is None:
 
@@ -147,9 +141,7 @@ def _drawer(
 
 
 def _changed(spec: DatasetSpec, root: Path, problem: str) -> DataError:
-    return DataError(
-        f"data set '{spec.name}': {problem}", f"read it again: ucdver data add {spec.name} --root {root}"
-    )
+    return DataError(f"data set '{spec.name}': {problem}", f"read it again: ucdver data add {spec.name} --root {root}")
 
 
 def _decode(

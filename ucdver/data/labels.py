@@ -89,8 +89,7 @@ def _reading(dataset: str, task: Task, registry: Registry) -> _Reading:
             return _checked(fitting[0], registry)
     leading = [f"{m.name} (from {m.source})" for m in registry.label_maps if m.target == task.label_space]
     raise DataError(
-        f"task '{task.id}': no label map leads from '{dataset}' ({', '.join(offered)}) "
-        f"to '{task.label_space}'",
+        f"task '{task.id}': no label map leads from '{dataset}' ({', '.join(offered)}) to '{task.label_space}'",
         f"register one; those to that space are: {', '.join(leading) or 'none'}",
     )
 

@@ -69,9 +69,7 @@ class Manifest:
     digests: Mapping[str, str]
 
     @classmethod
-    def build(
-        cls, spec: DatasetSpec, root: Path, rows: Iterable[Row], spaces: Mapping[str, LabelSpace]
-    ) -> Manifest:
+    def build(cls, spec: DatasetSpec, root: Path, rows: Iterable[Row], spaces: Mapping[str, LabelSpace]) -> Manifest:
         """Check the rows, hash every distinct file once and return the manifest.
 
         Args:
@@ -128,9 +126,7 @@ class Manifest:
             "version": self.version,
             "domains": list(self.domains),
         }
-        schema = pa.schema(
-            [(name, pa.string()) for name in _COLUMNS], metadata={"ucdver": canonical_json(header)}
-        )
+        schema = pa.schema([(name, pa.string()) for name in _COLUMNS], metadata={"ucdver": canonical_json(header)})
         with atomic_path(path) as temporary:
             pq.write_table(pa.table(values, schema=schema), temporary)
 
@@ -141,9 +137,7 @@ class Manifest:
             table = pq.read_table(path)
             header: dict[str, Any] = json.loads((table.schema.metadata or {})[b"ucdver"])
             if header["format"] != _FORMAT:
-                raise DataError(
-                    f"{path} is a manifest of format {header['format']}, not {_FORMAT}", _READ_AGAIN
-                )
+                raise DataError(f"{path} is a manifest of format {header['format']}, not {_FORMAT}", _READ_AGAIN)
             records: list[dict[str, str]] = table.select(list(_COLUMNS)).to_pylist()
             rows = tuple(
                 Row(
@@ -160,9 +154,7 @@ class Manifest:
             digests = {r["id"]: r["sha256"] for r in records}
             return cls(header["dataset"], header["version"], tuple(header["domains"]), rows, digests)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise DataError(
-                f"{path} is not a manifest: {type(error).__name__}: {error}", _READ_AGAIN
-            ) from error
+            raise DataError(f"{path} is not a manifest: {type(error).__name__}: {error}", _READ_AGAIN) from error
 
 
 _READ_AGAIN = "read the data set again: ucdver data add NAME --root DIR"
@@ -197,9 +189,7 @@ def hash_files(spec: DatasetSpec, root: Path, rows: Sequence[Row]) -> dict[str, 
         raise DataError(f"data set '{spec.name}': {root / absent[0]} is not a file{more}", spec.obtain)
     for part in parts:
         if (root / part).stat().st_size == 0:
-            raise DataError(
-                f"data set '{spec.name}': {root / part} is empty", f"get the file again: {spec.obtain}"
-            )
+            raise DataError(f"data set '{spec.name}': {root / part} is empty", f"get the file again: {spec.obtain}")
     with ThreadPoolExecutor() as pool:
         return dict(zip(parts, pool.map(lambda part: hash_file(root / part), parts), strict=True))
 
@@ -209,12 +199,7 @@ def _check_path(spec: DatasetSpec, real_root: Path, part: str) -> None:
     # A Windows drive or root would leave the folder there, and a manifest is meant to be the same on every
     # machine.
     anchored = bool(pure.anchor or PureWindowsPath(part).anchor)
-    if (
-        not part
-        or anchored
-        or ".." in pure.parts
-        or not (real_root / pure).resolve().is_relative_to(real_root)
-    ):
+    if not part or anchored or ".." in pure.parts or not (real_root / pure).resolve().is_relative_to(real_root):
         raise DataError(
             f"data set '{spec.name}': path '{part}' does not stay inside its root",
             "the reader must give paths below the root, without '..' and without links that leave it",
@@ -247,9 +232,7 @@ def _check_votes(space: LabelSpace, votes: Mapping[str, float]) -> None:
     for name in votes:
         space.index(name)
     if not all(math.isfinite(v) and v >= 0 for v in votes.values()) or abs(sum(votes.values()) - 1) > 1e-3:
-        raise DataError(
-            f"the soft label in '{space.name}' is not a distribution", "its parts must add up to 1"
-        )
+        raise DataError(f"the soft label in '{space.name}' is not a distribution", "its parts must add up to 1")
 
 
 def _plain(soft: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

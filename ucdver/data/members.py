@@ -58,8 +58,7 @@ def _check_declared(domain: Domain, spec: RunSpec, catalog: Catalog, registry: R
     declared = spec.data.get(str(domain), "")
     if found != declared:
         raise DataError(
-            f"the rows of {domain} have the fingerprint {found[:12]}, "
-            f"and the run declares {declared[:12] or 'none'}",
+            f"the rows of {domain} have the fingerprint {found[:12]}, and the run declares {declared[:12] or 'none'}",
             again,
         )
     reading = label_source(domain.dataset, spec.task, registry)

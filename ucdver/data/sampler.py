@@ -25,9 +25,7 @@ class CounterSampler:
 
     def __init__(self, size: int, batch_size: int, *parts: int | str) -> None:
         if size < 1:
-            raise DataError(
-                "there are no images to sample from", "check the split and the label map of the task"
-            )
+            raise DataError("there are no images to sample from", "check the split and the label map of the task")
         if batch_size < 1:
             raise ValueError(f"a batch of {batch_size} images is no batch")
         self.size = size

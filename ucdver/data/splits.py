@@ -134,7 +134,7 @@ def split_sources(
     if rule.kind == "grouped":
         available = ~_in_fold(rows, rule, folds)
         chosen = _validation_groups(rows.groups, labels, available, rule)
-        in_val = available & np.array([group in chosen for group in rows.groups], dtype=bool)
+        in_val = np.array([group in chosen for group in rows.groups], dtype=bool)
     else:
         in_split = np.array(rows.splits, dtype=object)
         official = rule.kind == "official"
@@ -147,9 +147,7 @@ def split_sources(
     train = available & ~in_val
     for domain in dict.fromkeys(rows.domains):
         if not (train & np.array([name == domain for name in rows.domains], dtype=bool)).any():
-            advice = (
-                "use kind = 'all'" if rule.kind == "official" else "use fewer folds or a smaller val_fraction"
-            )
+            advice = "use kind = 'all'" if rule.kind == "official" else "use fewer folds or a smaller val_fraction"
             raise DataError(f"source {domain} has no training rows in its {rule.kind} split", advice)
     return SourceSplit(np.flatnonzero(train), np.flatnonzero(in_val))
 
@@ -167,9 +165,7 @@ def _validation_groups(
     return {names[number] for number in chosen}
 
 
-def _stratified(
-    names: Sequence[str], labels: npt.NDArray[np.int64], candidates: Indices, rule: SplitRule
-) -> list[int]:
+def _stratified(names: Sequence[str], labels: npt.NDArray[np.int64], candidates: Indices, rule: SplitRule) -> list[int]:
     """Choose `val_fraction` of the candidates by largest remainder, leaving each class one for training."""
     members: dict[int, list[int]] = {}
     for number in candidates:
@@ -179,11 +175,7 @@ def _stratified(
     # A fraction above nothing asks for at least one row, so that a small domain has something to select on.
     wanted = max(1, round(sum(quota.values()))) if rule.val_fraction > 0 else 0
     for label in sorted(members, key=lambda c: (int(quota[c]) - quota[c], c)):
-        if (
-            sum(take.values()) < wanted
-            and take[label] < len(members[label]) - 1
-            and quota[label] > take[label]
-        ):
+        if sum(take.values()) < wanted and take[label] < len(members[label]) - 1 and quota[label] > take[label]:
             take[label] += 1
     chosen: list[int] = []
     for label, rows in members.items():

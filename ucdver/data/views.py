@@ -129,7 +129,7 @@ def load_task(
 def _folds(spec: RunSpec, catalog: Catalog) -> dict[str, int]:
     # Every row of the data sets counts, member or not, so that no label can move a group to another fold.
     rows = (row for name in spec.task.datasets for row in catalog.manifest(name).rows())
-    return assign_folds((row.group for row in rows if row.group), spec.protocol.split)
+    return assign_folds((row.group for row in rows), spec.protocol.split)
 
 
 def _per_domain(chosen: Indices, sources: Sequence[Members]) -> list[Indices]:
@@ -166,9 +166,7 @@ def _target_view(parts: Sequence[_Part]) -> TargetView:
 
 
 def _ids(parts: Sequence[_Part]) -> tuple[str, ...]:
-    return tuple(
-        f"{p.members.domain.dataset}/{p.members.rows[number].id}" for p in parts for number in p.chosen
-    )
+    return tuple(f"{p.members.domain.dataset}/{p.members.rows[number].id}" for p in parts for number in p.chosen)
 
 
 def _gather(parts: Sequence[_Part]) -> Tensor:

@@ -76,14 +76,17 @@ def to_table(predictions: Predictions) -> pa.Table:
 
 def read_predictions(path: Path) -> Predictions:
     """Read a predictions file; one that is damaged or lacks a column is a DataError that names it."""
+    hint = "run it again with --rerun always"
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path} cannot be read: {error}", "run it again with --rerun always") from error
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} cannot be read: {error}", hint) from error
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
-        raise DataError(f"{path} has no column {', '.join(missing)}", "run it again with --rerun always")
+        raise DataError(f"{path} has no column {', '.join(missing)}", hint)
     logits = table.column("logits").combine_chunks()
+    if not pa.types.is_fixed_size_list(logits.type):
+        raise DataError(f"{path}: the column logits is {logits.type}, not one row of numbers an image", hint)
     width = logits.type.list_size
     return Predictions(
         table.column("id").to_pylist(),

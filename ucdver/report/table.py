@@ -15,7 +15,9 @@ from rich.text import Text
 from ucdver.report.board import Leaderboard
 from ucdver.report.format import Row, Shown, headers, metric_label, one_line, rows, title
 
-_PADDING = 2
+_PADDING = 1
+# Between two columns rich writes the padding and the blank that stands for a rule.
+_GAP = _PADDING + 1
 _LONGEST_WORD = 16
 _STYLES = {"failed": "red", "missing": "yellow", "not_applicable": "dim", "partial": "yellow"}
 
@@ -30,12 +32,12 @@ def export(board: Leaderboard, width: int | None = None, ansi: bool = False) -> 
     """
     chars = width if width is not None else shutil.get_terminal_size((100, 24)).columns
     output = StringIO()
-    table = rows(board)
+    heads, table = headers(board), rows(board)
     label_width = max(cell_len(name) for name in ("method", *(row.label for row in table)))
-    widths = _widths(board, table, ansi)
-    blocks = _blocks(widths, chars - label_width - _PADDING)
+    widths = _widths(heads, table, ansi)
+    blocks = _blocks(widths, chars - label_width)
     # A number is never cut: where even one column does not fit, its lines are longer than asked for.
-    needed = max(label_width + sum(widths[i] + _PADDING for i in block) for block in blocks) + _PADDING
+    needed = max(label_width + sum(widths[i] + _GAP for i in block) for block in blocks)
     console = Console(
         file=output,
         width=max(chars, needed),
@@ -47,7 +49,7 @@ def export(board: Leaderboard, width: int | None = None, ansi: bool = False) -> 
     console.print(Text(metric_label(board)))
     for block in blocks:
         console.print()
-        console.print(_block(board, table, block, widths, label_width, ansi))
+        console.print(_block(heads, table, block, widths, label_width, ansi))
     console.print()
     notes = Console(file=output, width=max(chars, 20), color_system=None, legacy_windows=False)
     for note in board.footnotes:
@@ -64,10 +66,10 @@ def _text(field: Shown, ansi: bool) -> Text:
     return Text(f"{field.text}{'*' if field.best else ' '}")
 
 
-def _widths(board: Leaderboard, table: Sequence[Row], ansi: bool) -> list[int]:
+def _widths(heads: Sequence[str], table: Sequence[Row], ansi: bool) -> list[int]:
     """Return the width of each field column: its longest field, or its heading, which may be folded."""
     found = []
-    for number, heading in enumerate(headers(board)):
+    for number, heading in enumerate(heads):
         longest = max((_text(row.fields[number], ansi).cell_len for row in table), default=0)
         found.append(max(longest, min(cell_len(heading) + (not ansi), _LONGEST_WORD)))
     return found
@@ -78,16 +80,16 @@ def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
     blocks: list[list[int]] = [[]]
     used = 0
     for number, width in enumerate(widths):
-        if blocks[-1] and used + width + _PADDING > room:
+        if blocks[-1] and used + width + _GAP > room:
             blocks.append([])
             used = 0
         blocks[-1].append(number)
-        used += width + _PADDING
+        used += width + _GAP
     return blocks
 
 
 def _block(
-    board: Leaderboard,
+    heads: Sequence[str],
     table: Sequence[Row],
     block: Sequence[int],
     widths: Sequence[int],
@@ -97,7 +99,7 @@ def _block(
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _PADDING, 0, 0), show_edge=False)
     result.add_column("method", width=label_width)
     for number in block:
-        heading = Text(headers(board)[number] + ("" if ansi else " "))
+        heading = Text(heads[number] + ("" if ansi else " "))
         result.add_column(heading, width=widths[number], justify="right", overflow="fold")
     for row in table:
         result.add_row(Text(row.label), *(_text(row.fields[number], ansi) for number in block))

@@ -83,9 +83,10 @@ class Attempt:
     def _method(self, backbone: Backbone) -> Method:
         chosen = method_class(self.registry, self.spec.method.name)
         config = resolve_config(self.registry, self.spec.method.name, self.spec.method.config)
+        task, oracle = self.spec.task, self.registry.methods.get(self.spec.method.name).oracle
         info = TaskInfo(
             classes=self.spec.classes,
-            source_domains=tuple(str(d) for d in self.spec.task.sources),
+            source_domains=tuple(str(d) for d in (task.targets if oracle else task.sources)),
             setting=self.spec.protocol.setting,
             total_steps=self.spec.protocol.steps,
             bottleneck=self.spec.recipe.bottleneck,

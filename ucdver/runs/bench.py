@@ -112,7 +112,7 @@ class Bench:
 
     def outcome(self, item: Scheduled) -> str:
         """Return how a run stands now, in one word."""
-        if item.state == "cached" and not item.reason:
+        if item.state == "cached":
             return "cached"
         record = self.store.record(item.spec.key())
         return record.status if record is not None else "not run"

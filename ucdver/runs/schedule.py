@@ -10,12 +10,12 @@ from ucdver.runs.store import RunStore
 from ucdver.spec.run import RunSpec
 
 Rerun = Literal["missing", "failed", "always", "never"]
-State = Literal["cached", "failed", "to run"]
+State = Literal["cached", "failed", "to run", "not run"]
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A run and what will be done about it: nothing (`cached`, or `failed` and left so), or `to run`."""
+    """A run and what will be done about it: nothing (`cached`; `failed` or `not run`, and left so) or `to run`."""
 
     spec: RunSpec
     state: State
@@ -37,7 +37,7 @@ def schedule(specs: Sequence[RunSpec], store: RunStore, rerun: Rerun = "missing"
         elif record is not None and rerun != "failed":
             result.append(Scheduled(spec, "failed", record.reason))
         elif rerun == "never":
-            result.append(Scheduled(spec, "cached", "not run: --rerun never"))
+            result.append(Scheduled(spec, "not run", "--rerun never"))
         else:
             result.append(Scheduled(spec, "to run", "failed before" if record else ""))
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,9 +47,10 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
         raise ValueError("an interval needs finite values")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence} is not between 0 and 1")
-    mean = math.fsum(values) / n
+    # Exact arithmetic: equal values have the deviation 0, and the order of the seeds does not matter.
+    mean = float(statistics.mean(values))
     if n == 1:
         return Interval(mean, None, None, None, 1)
-    std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
+    std = float(statistics.stdev(values))
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * std / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, std, n)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ucdver.data.augment import Augment
 from ucdver.data.batches import Batch
+from ucdver.data.decode import BACKGROUNDS
 from ucdver.data.feeder import Feeder
 from ucdver.data.views import TaskData
 from ucdver.errors import SpecError
@@ -53,7 +54,8 @@ class Loop:
         self.key = spec.key()
         self.method = method
         self.data = data
-        self.feeder = Feeder(data, spec.recipe.batch_size, spec.seed, Augment(spec.recipe.augment), device)
+        augment = Augment(spec.recipe.augment, BACKGROUNDS[spec.recipe.image.background] / 255)
+        self.feeder = Feeder(data, spec.recipe.batch_size, spec.seed, augment, device)
         self.device = device
         self.options = options
         self.path = folder / "checkpoints" / "last.pt"

@@ -33,7 +33,11 @@ def serve(pipe: Connection, options: WorkerOptions) -> None:
             return
 
         def observe(step: int, total: int, losses: dict[str, float], spec: RunSpec = spec) -> None:
-            pipe.send(RunEvent("progress", spec, step, total, losses))
+            try:
+                pipe.send(RunEvent("progress", spec, step, total, losses))
+            except OSError:
+                # The parent is gone. That is no fault of the run: end without a record, its checkpoint stays.
+                raise SystemExit(1) from None
 
         try:
             record = execute(spec, options, observe)

@@ -1,0 +1,118 @@
+"""How the recipe of the suite `emoji` was chosen: by source validation, leaving one source domain out at a time.
+
+The four flat icon sets that are only ever sources in the suite are the folds: source_only is trained on three of them
+and validated on the fourth. No target of the suite is looked at. Prints a line for each candidate.
+
+    python benchmarks/choose_recipe.py --runs runs/choose [--seeds 2] [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ucdver.data.catalog import Catalog
+from ucdver.data.home import data_home
+from ucdver.evaluate.metrics import compute
+from ucdver.plugins import load_registry
+from ucdver.runs.executors.processes import ProcessExecutor
+from ucdver.runs.options import WorkerOptions
+from ucdver.runs.plan import make_plan
+from ucdver.runs.schedule import schedule
+from ucdver.runs.store import RunStore
+from ucdver.spec.protocol import Protocol
+from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
+from ucdver.spec.suite import Suite
+from ucdver.spec.task import Domain, Task
+
+FOLDS = ("noto", "twemoji", "emojione", "fluent_flat")
+LIGHT = AugmentRecipe(flip=0.5, rotate=10, translate=0.08, scale=0.15, brightness=0.2, contrast=0.2)
+COLOUR = LIGHT.model_copy(update={"brightness": 0.4, "contrast": 0.4, "saturation": 0.8, "hue": 0.1, "grey": 0.3})
+STRONG = COLOUR.model_copy(update={"rotate": 20.0, "translate": 0.12, "scale": 0.3, "invert": 0.2, "erase": 0.25})
+
+
+def recipe(
+    size: int, augment: AugmentRecipe, backbone: str = "convnet", lr: float = 2e-3, dropout: float = 0.0, decay: float = 0.01
+) -> Recipe:
+    """Return a candidate."""
+    return Recipe(
+        backbone=f"{backbone}@none",
+        image=ImageRecipe(size=size),
+        augment=augment,
+        optim=OptimRecipe(name="adamw", lr=lr, weight_decay=decay, schedule="cosine", warmup=0.05),
+        batch_size=32,
+        bottleneck=128,
+        dropout=dropout,
+    )
+
+
+CANDIDATES: dict[str, tuple[Recipe, int]] = {
+    "convnet 48 light": (recipe(48, LIGHT), 300),
+    "convnet 48 colour": (recipe(48, COLOUR), 300),
+    "convnet 48 strong": (recipe(48, STRONG), 300),
+    "convnet 64 colour": (recipe(64, COLOUR), 300),
+    "convnet_s 64 colour": (recipe(64, COLOUR, "convnet_s"), 300),
+    "convnet_s 48 colour": (recipe(48, COLOUR, "convnet_s"), 300),
+    "convnet 48 colour 600": (recipe(48, COLOUR), 600),
+    "convnet 48 colour lr .005": (recipe(48, COLOUR, lr=5e-3), 300),
+    "convnet 48 colour lr .001": (recipe(48, COLOUR, lr=1e-3), 300),
+    "convnet 48 colour dropout": (recipe(48, COLOUR, dropout=0.5), 300),
+}
+
+
+def suite(name: str, chosen: Recipe, steps: int, protocol: Protocol, seeds: int) -> Suite:
+    """Return the four folds under one candidate."""
+    domains = {fold: Domain(dataset="emoji", name=fold) for fold in FOLDS}
+    tasks = tuple(
+        Task(
+            id=f"without_{fold}",
+            sources=tuple(d for n, d in domains.items() if n != fold),
+            targets=(domains[fold],),
+            label_space="ekman6",
+        )
+        for fold in FOLDS
+    )
+    return Suite(
+        name="choose",
+        protocol=protocol.model_copy(update={"steps": steps}),
+        tasks=tasks,
+        methods={"source_only": {}},
+        recipe=chosen,
+        seeds=tuple(range(seeds)),
+    )
+
+
+def main() -> None:
+    """Run the candidates and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=Path("runs/choose"))
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    registry = load_registry()
+    catalog = Catalog(registry, data_home())
+    store = RunStore(arguments.runs.resolve())
+    options = WorkerOptions(runs=store.root, home=catalog.home)
+    print(f"{'candidate':<28}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
+    for name in arguments.names or CANDIDATES:
+        planned = make_plan(suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds), registry, catalog)
+        todo = [item.spec for item in schedule(planned.runs, store) if item.state == "to run"]
+        ProcessExecutor(options, os.cpu_count() or 1).run(todo, lambda event: None)
+        values, seconds = [], []
+        for spec in planned.runs:
+            record, predictions = store.record(spec.key()), store.predictions(spec.key()).select("target_test")
+            space = registry.label_spaces.get("ekman6")
+            labels, probabilities = predictions.labels.astype(np.int64), predictions.probabilities()
+            values.append(
+                [compute(registry, m, labels, probabilities, space) for m in ("accuracy", "balanced_accuracy")]
+            )
+            seconds.append(record.cost.train_seconds if record and record.cost else float("nan"))
+        accuracy, balanced = np.mean(np.array(values, dtype=float), axis=0)
+        print(f"{name:<28}{accuracy:>9.3f}{balanced:>9.3f}{np.mean(seconds):>9.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

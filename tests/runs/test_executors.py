@@ -1,0 +1,170 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ucdver.runs.events import RunEvent
+from ucdver.runs.executors.local import LocalExecutor
+from ucdver.runs.executors.processes import ProcessExecutor
+from ucdver.runs.lock import RunLock
+from ucdver.runs.options import WorkerOptions
+from ucdver.runs.plan import Plan
+from ucdver.runs.store import RunStore
+from ucdver.train.log import RunLog
+from ucdver.train.loop import LoopOptions
+
+from support.small_suite import SUITE
+
+Planner = Callable[..., Plan]
+
+BROKEN = """\
+import os
+from ucdver import Method, MethodSpec, hookimpl
+
+
+class Raises(Method):
+    def step(self, batch, progress):
+        raise ValueError("a fault of the method")
+
+
+class Dies(Method):
+    def step(self, batch, progress):
+        os.kill(os.getpid(), 9)
+
+
+@hookimpl
+def ucdver_methods():
+    return [
+        MethodSpec(name=name.lower(), version="1", target=f"ucdver_local:{name}", settings=("uda",), summary="broken")
+        for name in ("Raises", "Dies")
+    ]
+"""
+
+
+def options(tmp_path: Path, home: Path, **changes: object) -> WorkerOptions:
+    return WorkerOptions(runs=tmp_path / "runs", home=home, **changes)  # type: ignore[arg-type]
+
+
+def test_a_run_leaves_everything_that_a_table_needs(plan: Planner, tmp_path: Path, home: Path) -> None:
+    made = plan()
+    events: list[RunEvent] = []
+    LocalExecutor(options(tmp_path, home)).run(made.runs[:1], events.append)
+    assert [event.kind for event in events][0] == "started"
+    assert events[-1].kind == "ended"
+    store, key = RunStore(tmp_path / "runs"), made.runs[0].key()
+    record = store.record(key)
+    assert record is not None and record.status == "done", record
+    assert record.cost is not None and record.cost.trainable_parameters == record.cost.parameters > 0
+    assert record.provenance is not None and record.provenance.packages["torch"]
+    found = store.predictions(key)
+    assert set(found.splits) == {"source_val", "target_test"}
+    assert len(found.select("target_test", "toy:outline")) == 60
+    names = {path.name for path in store.folder(key).rglob("*") if path.is_file()}
+    wanted = {"spec.json", "record.json", "log.jsonl", "predictions.parquet", "last.safetensors", "last.pt"}
+    assert wanted <= names
+    assert not [name for name in names if name.endswith(".tmp")]
+
+
+def test_one_process_or_two_the_predictions_are_the_same(plan: Planner, tmp_path: Path, home: Path) -> None:
+    made = plan()
+    LocalExecutor(WorkerOptions(runs=tmp_path / "a", home=home)).run(made.runs[:2], lambda event: None)
+    ProcessExecutor(WorkerOptions(runs=tmp_path / "b", home=home), 2).run(made.runs[:2], lambda event: None)
+    for spec in made.runs[:2]:
+        one, other = (RunStore(tmp_path / name).predictions(spec.key()) for name in "ab")
+        assert np.array_equal(one.logits, other.logits)
+
+
+def test_a_fault_fails_its_run_and_no_other(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that raises and one that kills its process end as failed records; the run beside them is done."""
+    (tmp_path / "ucdver_local.py").write_text(BROKEN)
+    (tmp_path / "broken.toml").write_text(
+        SUITE.replace('["source_only", "target_only"]', '["raises", "dies", "source_only"]').replace(
+            "seeds = 2", "seeds = 1"
+        )
+    )
+    from ucdver.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", "broken.toml", "-j", "2"]) == 1
+    store = RunStore(tmp_path / "runs")
+    records = {record.spec.method.name: record for record in store.records()}
+    assert records["source_only"].status == "done"
+    assert records["raises"].status == "failed"
+    assert records["raises"].reason == "ValueError: a fault of the method"
+    assert 'raise ValueError("a fault of the method")' in records["raises"].traceback
+    assert records["dies"].status == "failed"
+    assert "killed by SIGKILL" in records["dies"].reason
+
+
+def test_a_run_that_another_process_holds_is_waited_for(plan: Planner, tmp_path: Path, home: Path) -> None:
+    made = plan()
+    held = RunStore(tmp_path / "runs").folder(made.runs[0].key())
+    lock = RunLock(held)
+    lock.__enter__()
+    events: list[RunEvent] = []
+
+    def listen(event: RunEvent) -> None:
+        events.append(event)
+        if event.kind == "ended" and event.spec == made.runs[1]:
+            lock.__exit__(None, None, None)
+
+    LocalExecutor(options(tmp_path, home)).run(made.runs[:2], listen)
+    ended = [event.spec.key() for event in events if event.kind == "ended"]
+    assert ended == [made.runs[1].key(), made.runs[0].key()]
+    assert "being worked on by process" in next(event.reason for event in events if event.kind == "waiting")
+
+
+def bench(tmp_path: Path, home: Path, *arguments: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "UCDVER_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "ucdver", "bench", "small.toml", "-m", "source_only", *arguments]
+    return subprocess.Popen(
+        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def test_a_bench_killed_at_any_moment_goes_on_to_bit_identical_predictions(
+    plan: Planner, tmp_path: Path, home: Path
+) -> None:
+    text = SUITE.replace("steps = 6", "steps = 400").replace("seeds = 2", "seeds = 1")
+    made = plan(text)
+    key = made.runs[0].key()
+    log = RunLog(RunStore(tmp_path / "killed").folder(key) / "log.jsonl")
+    process = bench(tmp_path, home, "--runs", "killed", "--checkpoint-seconds", "0", "-j", "1")
+    deadline = time.monotonic() + 120
+    while len(log.read()) < 4 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    output = process.communicate()[0]
+    assert len(log.read()) >= 4, output
+    store = RunStore(tmp_path / "killed")
+    assert store.record(key) is None, "the run ended before it could be killed"
+    resumed: list[RunEvent] = []
+    LocalExecutor(WorkerOptions(runs=tmp_path / "killed", home=home)).run(made.runs[:1], resumed.append)
+    first = next(event.step for event in resumed if event.kind == "progress")
+    assert first > 24, "it began again instead of going on"
+    LocalExecutor(WorkerOptions(runs=tmp_path / "whole", home=home, loop=LoopOptions(checkpoint_seconds=1e9))).run(
+        made.runs[:1], lambda event: None
+    )
+    one, other = (RunStore(tmp_path / name).predictions(key) for name in ("killed", "whole"))
+    assert np.array_equal(one.logits, other.logits)
+
+
+def test_two_benches_at_once_on_one_folder_share_the_work(plan: Planner, tmp_path: Path, home: Path) -> None:
+    plan(SUITE.replace("steps = 6", "steps = 100").replace("seeds = 2", "seeds = 3"))
+    both = [bench(tmp_path, home, "--runs", "runs", "-j", "1") for _ in range(2)]
+    outputs = [process.communicate(timeout=240)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    records = list(RunStore(tmp_path / "runs").records())
+    assert [record.status for record in records] == ["done"] * 3
+    for record in records:
+        log = RunStore(tmp_path / "runs").folder(record.spec.key()) / "log.jsonl"
+        steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+        assert steps == sorted(set(steps)), "two processes wrote one log"
+    assert all("3 done" in output or "cached" in output for output in outputs), outputs

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ucdver.data.catalog import Catalog
+from ucdver.errors import ConfigError, DataError, PluginError, SpecError
+from ucdver.plugins import load_registry
+from ucdver.runs.plan import Plan, make_plan, restrict
+from ucdver.runs.schedule import schedule
+from ucdver.runs.store import RunStore
+from ucdver.spec.run import RunRecord
+from ucdver.spec.suite import Suite
+from ucdver.spec.suite_file import load_suite
+
+from support.small_suite import SUITE
+
+Planner = Callable[..., Plan]
+
+
+def test_every_cell_is_a_run_with_a_key_of_its_own(plan: Planner) -> None:
+    made = plan()
+    assert len(made.runs) == 4
+    assert len({spec.key() for spec in made.runs}) == 4
+    assert [entry.key for entry in made.remembered.entries] == [spec.key() for spec in made.runs]
+    assert made.remembered.oracles == ("target_only",)
+
+
+def test_planning_twice_gives_the_same_keys(plan: Planner) -> None:
+    assert [spec.key() for spec in plan().runs] == [spec.key() for spec in plan().runs]
+
+
+def test_configuration_is_written_out_with_its_defaults(plan: Planner) -> None:
+    spelled = SUITE + "\n[method.source_only]\nlabel_smoothing = 0.0\n"
+    assert [spec.key() for spec in plan(spelled).runs] == [spec.key() for spec in plan().runs]
+    other = SUITE + "\n[method.source_only]\nlabel_smoothing = 0.1\n"
+    assert plan(other).runs[0].key() != plan().runs[0].key()
+
+
+def test_a_method_that_is_undefined_for_the_setting_is_not_applicable(plan: Planner) -> None:
+    made = plan(SUITE.replace('name = "small"', 'name = "small"\nprotocol = "uc"'))
+    states = {(entry.method, entry.status) for entry in made.remembered.entries}
+    assert states == {("source_only", "planned"), ("target_only", "not_applicable")}
+    reason = next(entry.reason for entry in made.remembered.entries if entry.method == "target_only")
+    assert "not defined for the setting 'uc'" in reason
+
+
+def test_a_task_without_its_data_is_missing_and_the_others_are_planned(plan: Planner) -> None:
+    digits = """
+[[task]]
+id = "two"
+sources = ["digits:mnist"]
+targets = ["digits:usps"]
+label_space = "digits10"
+"""
+    made = plan(SUITE + digits)
+    missing = [entry for entry in made.remembered.entries if entry.task == "two"]
+    assert {entry.status for entry in missing} == {"missing"}
+    assert "ucdver data add digits --root DIR" in missing[0].reason
+    assert len(made.runs) == 4
+
+
+def test_a_suite_none_of_whose_data_are_there_is_refused_with_what_to_type(plan: Planner) -> None:
+    text = SUITE.replace("toy:filled", "digits:mnist").replace("toy:outline", "digits:usps")
+    with pytest.raises(DataError, match="ucdver data add digits --root DIR"):
+        plan(text.replace("toy3", "digits10"))
+
+
+def suite(tmp_path: Path) -> Suite:
+    path = tmp_path / "small.toml"
+    path.write_text(SUITE)
+    return load_suite(str(path), load_registry())
+
+
+def test_a_suite_is_cut_down_and_changed(tmp_path: Path, home: Path) -> None:
+    cut = restrict(
+        suite(tmp_path), load_registry(), ("source_only", "dann"), ("one",), 1, {"dann": {"trade_off": 0.5}}
+    )
+    assert cut.methods == {"source_only": {}, "dann": {"trade_off": 0.5}}
+    assert cut.seeds == (0,)
+
+
+def test_what_a_suite_does_not_have_is_refused_with_the_nearest_name(tmp_path: Path, home: Path) -> None:
+    registry = load_registry()
+    with pytest.raises(PluginError, match="did you mean 'dann'"):
+        restrict(suite(tmp_path), registry, methods=("dan",))
+    with pytest.raises(SpecError, match="did you mean 'one'"):
+        restrict(suite(tmp_path), registry, tasks=("on",))
+    with pytest.raises(SpecError, match="does not run method 'dann'"):
+        restrict(suite(tmp_path), registry, settings={"dann": {"trade_off": 1}})
+    with pytest.raises(ConfigError, match="did you mean 'label_smoothing'"):
+        restrict(suite(tmp_path), registry, settings={"source_only": {"label_smoothin": 1}})
+
+
+def test_planning_without_fetching_fetches_nothing(tmp_path: Path, home: Path) -> None:
+    registry = load_registry()
+    made = make_plan(suite(tmp_path), registry, Catalog(registry, home), fetch=False)
+    assert {entry.status for entry in made.remembered.entries} == {"missing"}
+    assert not (home / "fetched").exists()
+
+
+def test_what_ended_before_is_run_again_as_the_policy_says(plan: Planner, tmp_path: Path) -> None:
+    specs = plan().runs[:3]
+    store = RunStore(tmp_path / "runs")
+    store.write_record(RunRecord(spec=specs[0], status="done"))
+    store.write_record(RunRecord(spec=specs[1], status="failed", reason="broke"))
+    states = {rule: [item.state for item in schedule(specs, store, rule)] for rule in ("missing", "failed", "always")}
+    assert states["missing"] == ["cached", "failed", "to run"]
+    assert states["failed"] == ["cached", "to run", "to run"]
+    assert states["always"] == ["to run"] * 3
+    assert [item.state for item in schedule(specs, store, "never")] == ["cached", "failed", "not run"]

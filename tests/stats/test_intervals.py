@@ -1,0 +1,66 @@
+"""Student's interval: known values, what it refuses, and its coverage."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ucdver.stats.intervals import t_interval
+
+#: Quantiles of Student's t at 97.5 %, from printed tables.
+T975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262}
+
+
+@given(st.sampled_from(sorted(T975)).flatmap(lambda n: st.lists(st.floats(-1, 1), min_size=n, max_size=n)))
+def test_it_equals_the_textbook_formula(values: list[float]) -> None:
+    found = t_interval(values)
+    mean = sum(values) / len(values)
+    std = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    half = T975[len(values)] * std / math.sqrt(len(values))
+    assert found.mean == pytest.approx(mean, abs=1e-12)
+    assert found.std == pytest.approx(std, abs=1e-9)
+    assert found.half_width == pytest.approx(half, rel=1e-3, abs=1e-9)
+    assert found.n == len(values)
+
+
+def test_one_value_has_no_interval() -> None:
+    found = t_interval([0.5])
+    assert (found.mean, found.low, found.high, found.std, found.n) == (0.5, None, None, None, 1)
+    assert found.half_width is None
+
+
+@pytest.mark.parametrize("values", [[], [math.nan, 0.1], [math.inf]])
+def test_what_has_no_mean_is_refused(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="needs"):
+        t_interval(values)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_a_confidence_that_is_none_is_refused(confidence: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        t_interval([0.1, 0.2], confidence)
+
+
+@given(st.floats(-50, 50), st.integers(2, 9))
+def test_equal_values_have_no_deviation(value: float, n: int) -> None:
+    found = t_interval([value] * n)
+    assert (found.mean, found.low, found.high, found.std) == (value, value, value, 0.0)
+
+
+def test_the_mean_does_not_depend_on_the_order() -> None:
+    values = [0.1, 0.2, 0.3, 0.7]
+    assert t_interval(values) == t_interval(values[::-1])
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_it_covers_the_truth_as_often_as_it_says(confidence: float) -> None:
+    draws = np.random.Generator(np.random.Philox(7)).normal(0.6, 0.02, size=(4000, 3)).tolist()
+    intervals = [t_interval(row, confidence) for row in draws]
+    covered = sum(i.low <= 0.6 <= i.high for i in intervals if i.low is not None and i.high is not None)
+    # Four standard errors of a proportion over 4000 draws.
+    slack = 4 * math.sqrt(confidence * (1 - confidence) / len(draws))
+    assert covered / len(draws) == pytest.approx(confidence, abs=slack)
