@@ -50,16 +50,20 @@ def recipe(
 
 
 CANDIDATES: dict[str, tuple[Recipe, int]] = {
+    "convnet 48 none": (recipe(48, AugmentRecipe()), 300),
     "convnet 48 light": (recipe(48, LIGHT), 300),
     "convnet 48 colour": (recipe(48, COLOUR), 300),
     "convnet 48 strong": (recipe(48, STRONG), 300),
+    "convnet 32 light": (recipe(32, LIGHT), 300),
+    "convnet 64 light": (recipe(64, LIGHT), 300),
     "convnet 64 colour": (recipe(64, COLOUR), 300),
-    "convnet_s 64 colour": (recipe(64, COLOUR, "convnet_s"), 300),
+    "convnet_s 48 light": (recipe(48, LIGHT, "convnet_s"), 300),
     "convnet_s 48 colour": (recipe(48, COLOUR, "convnet_s"), 300),
-    "convnet 48 colour 600": (recipe(48, COLOUR), 600),
-    "convnet 48 colour lr .005": (recipe(48, COLOUR, lr=5e-3), 300),
-    "convnet 48 colour lr .001": (recipe(48, COLOUR, lr=1e-3), 300),
-    "convnet 48 colour dropout": (recipe(48, COLOUR, dropout=0.5), 300),
+    "convnet_s 64 colour": (recipe(64, COLOUR, "convnet_s"), 300),
+    "convnet 48 light 200 steps": (recipe(48, LIGHT), 200),
+    "convnet_s 48 light 600 steps": (recipe(48, LIGHT, "convnet_s"), 600),
+    "convnet_s 48 light lr .005": (recipe(48, LIGHT, "convnet_s", lr=5e-3), 300),
+    "convnet_s 48 light dropout .5": (recipe(48, LIGHT, "convnet_s", dropout=0.5), 300),
 }
 
 
@@ -96,7 +100,7 @@ def main() -> None:
     catalog = Catalog(registry, data_home())
     store = RunStore(arguments.runs.resolve())
     options = WorkerOptions(runs=store.root, home=catalog.home)
-    print(f"{'candidate':<28}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
+    print(f"{'candidate':<32}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
     for name in arguments.names or CANDIDATES:
         planned = make_plan(suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds), registry, catalog)
         todo = [item.spec for item in schedule(planned.runs, store) if item.state == "to run"]
@@ -111,7 +115,7 @@ def main() -> None:
             )
             seconds.append(record.cost.train_seconds if record and record.cost else float("nan"))
         accuracy, balanced = np.mean(np.array(values, dtype=float), axis=0)
-        print(f"{name:<28}{accuracy:>9.3f}{balanced:>9.3f}{np.mean(seconds):>9.1f}", flush=True)
+        print(f"{name:<32}{accuracy:>9.3f}{balanced:>9.3f}{np.mean(seconds):>9.1f}", flush=True)
 
 
 if __name__ == "__main__":

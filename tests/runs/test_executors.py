@@ -138,11 +138,11 @@ def test_a_bench_killed_at_any_moment_goes_on_to_bit_identical_predictions(
     log = RunLog(RunStore(tmp_path / "killed").folder(key) / "log.jsonl")
     process = bench(tmp_path, home, "--runs", "killed", "--checkpoint-seconds", "0", "-j", "1")
     deadline = time.monotonic() + 120
-    while len(log.read()) < 4 and time.monotonic() < deadline and process.poll() is None:
+    while len(log.read()) < 25 and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     output = process.communicate()[0]
-    assert len(log.read()) >= 4, output
+    assert len(log.read()) >= 25, output
     store = RunStore(tmp_path / "killed")
     assert store.record(key) is None, "the run ended before it could be killed"
     resumed: list[RunEvent] = []

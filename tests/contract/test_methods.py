@@ -1,0 +1,55 @@
+"""Every registered method, in every setting that it supports, through the same code as a bench."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ucdver.plugins import load_registry
+from ucdver.testing.contract import ToyBench, check_label_barrier, check_reproducible
+
+REGISTRY = load_registry()
+CASES = [(spec.name, setting) for spec in REGISTRY.methods for setting in spec.settings]
+
+
+@pytest.mark.parametrize(("name", "setting"), CASES)
+def test_a_run_depends_on_its_seed_alone_and_leaves_global_random_numbers_as_they_were(
+    tmp_path: Path, name: str, setting: str
+) -> None:
+    check_reproducible(tmp_path, name, setting)
+
+
+@pytest.mark.parametrize(("name", "setting"), CASES)
+def test_shuffling_the_targets_labels_moves_nothing(tmp_path: Path, name: str, setting: str) -> None:
+    check_label_barrier(tmp_path, name, setting)
+
+
+@pytest.mark.parametrize(("name", "setting"), [c for c in CASES if not REGISTRY.methods.get(c[0]).oracle])
+def test_where_labels_are_thrown_by_dice_no_method_is_better_than_chance(
+    tmp_path: Path, name: str, setting: str
+) -> None:
+    """Sixty images, three classes: chance is a third, and five standard errors are .30 above it."""
+    trained = ToyBench(tmp_path, name, setting, target="unrelated").train(steps=60)
+    found = trained.predictions.select("target_test")
+    accuracy = float(np.mean(found.logits.argmax(axis=1) == found.labels))
+    assert accuracy < 1 / 3 + 0.30
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in REGISTRY.methods if spec.oracle])
+def test_an_oracle_is_better_than_chance_even_there(tmp_path: Path, name: str) -> None:
+    """The counterpart: with the labels in hand, dice can be learnt by heart. Without it the test above proves little."""
+    trained = ToyBench(tmp_path, name, "uda", target="unrelated").train(steps=300)
+    found = trained.predictions.select("target_test")
+    assert float(np.mean(found.logits.argmax(axis=1) == found.labels)) > 1 / 3 + 0.30
+
+
+@pytest.mark.parametrize(("name", "setting"), CASES)
+def test_a_prediction_does_not_depend_on_the_batch_it_is_made_in(
+    tmp_path: Path, name: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ucdver.train.predict as predict
+
+    whole = ToyBench(tmp_path, name, setting).train("whole")
+    monkeypatch.setattr(predict, "BATCH", 7)
+    pieces = ToyBench(tmp_path, name, setting).train("pieces")
+    assert np.allclose(whole.predictions.logits, pieces.predictions.logits, atol=1e-5)
