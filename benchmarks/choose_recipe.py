@@ -35,7 +35,12 @@ STRONG = COLOUR.model_copy(update={"rotate": 20.0, "translate": 0.12, "scale": 0
 
 
 def recipe(
-    size: int, augment: AugmentRecipe, backbone: str = "convnet", lr: float = 2e-3, dropout: float = 0.0, decay: float = 0.01
+    size: int,
+    augment: AugmentRecipe,
+    backbone: str = "convnet",
+    lr: float = 2e-3,
+    dropout: float = 0.0,
+    decay: float = 0.01,
 ) -> Recipe:
     """Return a candidate."""
     return Recipe(
@@ -102,7 +107,9 @@ def main() -> None:
     options = WorkerOptions(runs=store.root, home=catalog.home)
     print(f"{'candidate':<32}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
     for name in arguments.names or CANDIDATES:
-        planned = make_plan(suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds), registry, catalog)
+        planned = make_plan(
+            suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds), registry, catalog
+        )
         todo = [item.spec for item in schedule(planned.runs, store) if item.state == "to run"]
         ProcessExecutor(options, os.cpu_count() or 1).run(todo, lambda event: None)
         values, seconds = [], []

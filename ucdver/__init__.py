@@ -16,6 +16,7 @@ _PUBLIC = {
     "DataError": "ucdver.errors",
     "FetchError": "ucdver.errors",
     "PluginError": "ucdver.errors",
+    "SpecError": "ucdver.errors",
     "WeightsError": "ucdver.errors",
     "LabelMap": "ucdver.spec.labels",
     "LabelSpace": "ucdver.spec.labels",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from ucdver.errors import DataError as DataError
     from ucdver.errors import FetchError as FetchError
     from ucdver.errors import PluginError as PluginError
+    from ucdver.errors import SpecError as SpecError
     from ucdver.errors import UcdverError as UcdverError
     from ucdver.errors import WeightsError as WeightsError
     from ucdver.hookspecs import hookimpl as hookimpl

@@ -40,9 +40,7 @@ def loader(root: Path) -> Callable[[str, ImageRecipe], Image.Image]:
             content = file.read_bytes()
         except OSError as error:
             raise DataError(f"{file} cannot be read: {error.strerror}", _REFETCH) from error
-        drawn = (
-            draw_svg(content, recipe, file) if file.suffix == ".svg" else draw_bitmap(content, recipe, file)
-        )
+        drawn = draw_svg(content, recipe, file) if file.suffix == ".svg" else draw_bitmap(content, recipe, file)
         canvas = Image.new("RGBA", drawn.size, (*_BACKGROUND[recipe.background], 255))
         return Image.alpha_composite(canvas, drawn).convert("RGB")
 

@@ -127,18 +127,14 @@ def _pictures(
 ) -> dict[str, bytes]:
     """Return the drawings of the labelled concepts by file name."""
     if icons.kind == "webp":
-        found = {
-            plain_hexcode(Path(name).stem): data for name, data in members.items() if name.endswith(".webp")
-        }
+        found = {plain_hexcode(Path(name).stem): data for name, data in members.items() if name.endswith(".webp")}
         return {f"{x.hexcode}.webp": found[x.hexcode] for x in labels if x.hexcode in found}
     drawn = IconifySet(members, package, icons.suffix)
     documents = {label.hexcode: drawn.svg(label) for label in labels}
     return {f"{hexcode}.svg": text.encode() for hexcode, text in documents.items() if text is not None}
 
 
-def _stamp(
-    icon_sets: Sequence[IconSet], labels: Sequence[EmojiLabel], counts: Mapping[str, int]
-) -> dict[str, object]:
+def _stamp(icon_sets: Sequence[IconSet], labels: Sequence[EmojiLabel], counts: Mapping[str, int]) -> dict[str, object]:
     return {
         "sets": {
             icons.domain: {
@@ -163,9 +159,7 @@ def _licences(icon_sets: Sequence[IconSet]) -> str:
         "| folder | art by | licence | source | package |",
         "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {s.domain} | {s.author} | {s.licence} | {s.url} | {s.package} {s.version} |" for s in icon_sets
-    ]
+    lines += [f"| {s.domain} | {s.author} | {s.licence} | {s.url} | {s.package} {s.version} |" for s in icon_sets]
     return "\n".join(lines) + "\n"
 
 

@@ -10,9 +10,7 @@ from ucdver import DataError, LabelSpace
 _WHEEL_PLACES = 8
 
 
-def polarity_accuracy(
-    y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace
-) -> float:
+def polarity_accuracy(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace) -> float:
     """Return the share of polar images whose predicted class has the polarity of the true one.
 
     An image is polar when the polarity of its true class is +1 or -1; images of other classes (surprise,
@@ -29,9 +27,7 @@ def polarity_accuracy(
     return float(np.mean(predicted[polar] == true[polar]))
 
 
-def mikels_wheel_distance(
-    y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace
-) -> float:
+def mikels_wheel_distance(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace) -> float:
     """Return the mean steps around Mikels' wheel from the true to the predicted class: 0 best, 4 worst.
 
     The steps are the shorter way around the eight places; Zhao et al., Predicting personalized emotion

@@ -69,9 +69,7 @@ def pack(command: list[str], package: str, folder: Path, time_limit: float = TIM
     except OSError as error:
         raise _failed(package, f"{command[0]} could not be started: {error.strerror or error}") from error
     if done.returncode != 0:
-        raise _failed(
-            package, _reason(_text(output), _text(errors)) or f"npm ended with status {done.returncode}"
-        )
+        raise _failed(package, _reason(_text(output), _text(errors)) or f"npm ended with status {done.returncode}")
     files = sorted(folder.glob("*.tgz"))
     if len(files) != 1:
         raise _failed(package, f"npm left {len(files)} package files instead of one")
@@ -93,12 +91,8 @@ def _reason(output: str, errors: str) -> str:
     except (ValueError, KeyError, TypeError):
         summary = ""
     if not summary.strip():
-        lines = [
-            line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in errors.splitlines()
-        ]
-        said = [
-            line for line in lines if line and not line.startswith(("A complete log", "npm warn", "npm WARN"))
-        ]
+        lines = [line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in errors.splitlines()]
+        said = [line for line in lines if line and not line.startswith(("A complete log", "npm warn", "npm WARN"))]
         summary = said[-1] if said else ""
     first = summary.strip().splitlines()[0] if summary.strip() else ""
     return first.rpartition("reason: ")[2][:200]

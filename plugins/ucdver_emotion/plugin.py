@@ -22,9 +22,7 @@ def ucdver_datasets() -> Sequence[DatasetSpec]:
             domains=tuple(icons.domain for icons in ICON_SETS),
             label_spaces=("ekman6", "ekman7", "mikels8"),
             summary="emoji faces drawn by eleven icon sets, each a domain, the same emotions in every one",
-            licence="art by set: "
-            + ", ".join(sorted({icons.licence for icons in ICON_SETS}))
-            + "; see LICENCES.md",
+            licence="art by set: " + ", ".join(sorted({icons.licence for icons in ICON_SETS})) + "; see LICENCES.md",
             obtain="ucdver data fetch emoji",
         )
     ]

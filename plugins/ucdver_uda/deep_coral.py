@@ -8,8 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Batch, Method, MethodConfig, both_images
-from ucdver.errors import SpecError
+from ucdver import Batch, Method, MethodConfig, SpecError, both_images
 from ucdver_uda.precision import at_least_float32, no_autocast
 
 Normalisation = Literal["deep_coral", "coral", "domainbed"]

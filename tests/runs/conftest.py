@@ -2,13 +2,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
 from ucdver.plugins import load_registry, reset
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.spec.suite_file import load_suite
-
-from support.small_suite import SUITE
 
 
 @pytest.fixture

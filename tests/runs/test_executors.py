@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.small_suite import SUITE
 
 from ucdver.runs.events import RunEvent
 from ucdver.runs.executors.local import LocalExecutor
@@ -19,8 +20,6 @@ from ucdver.runs.plan import Plan
 from ucdver.runs.store import RunStore
 from ucdver.train.log import RunLog
 from ucdver.train.loop import LoopOptions
-
-from support.small_suite import SUITE
 
 Planner = Callable[..., Plan]
 
@@ -56,7 +55,7 @@ def test_a_run_leaves_everything_that_a_table_needs(plan: Planner, tmp_path: Pat
     made = plan()
     events: list[RunEvent] = []
     LocalExecutor(options(tmp_path, home)).run(made.runs[:1], events.append)
-    assert [event.kind for event in events][0] == "started"
+    assert events[0].kind == "started"
     assert events[-1].kind == "ended"
     store, key = RunStore(tmp_path / "runs"), made.runs[0].key()
     record = store.record(key)

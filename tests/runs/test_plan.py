@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
@@ -12,8 +13,6 @@ from ucdver.runs.store import RunStore
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import Suite
 from ucdver.spec.suite_file import load_suite
-
-from support.small_suite import SUITE
 
 Planner = Callable[..., Plan]
 
@@ -73,9 +72,7 @@ def suite(tmp_path: Path) -> Suite:
 
 
 def test_a_suite_is_cut_down_and_changed(tmp_path: Path, home: Path) -> None:
-    cut = restrict(
-        suite(tmp_path), load_registry(), ("source_only", "dann"), ("one",), 1, {"dann": {"trade_off": 0.5}}
-    )
+    cut = restrict(suite(tmp_path), load_registry(), ("source_only", "dann"), ("one",), 1, {"dann": {"trade_off": 0.5}})
     assert cut.methods == {"source_only": {}, "dann": {"trade_off": 0.5}}
     assert cut.seeds == (0,)
 

@@ -19,7 +19,10 @@ from ucdver.train.loop import Loop, LoopOptions
 from ucdver.train.seeds import scoped_seed
 
 UDA = (Phase(name="adapt", source=True, target=True),)
-SFDA = (Phase(name="source", source=True, target=False, share=0.5), Phase(name="adapt", source=False, target=True, share=0.5))
+SFDA = (
+    Phase(name="source", source=True, target=False, share=0.5),
+    Phase(name="adapt", source=False, target=True, share=0.5),
+)
 TASK = Task(
     id="t", sources=(Domain(dataset="d", name="a"),), targets=(Domain(dataset="d", name="b"),), label_space="two"
 )
@@ -63,7 +66,9 @@ def spec(phases: tuple[Phase, ...] = UDA, setting: str = "uda", steps: int = 12,
 
 
 def build(kind: type[Method], run: RunSpec) -> Method:
-    info = TaskInfo(run.classes, ("d:a",), run.protocol.setting, run.protocol.steps, run.recipe.bottleneck, run.recipe.dropout)
+    info = TaskInfo(
+        run.classes, ("d:a",), run.protocol.setting, run.protocol.steps, run.recipe.bottleneck, run.recipe.dropout
+    )
     torch.manual_seed(0)
     return kind(info, PrecomputedFeatures(5), kind.Config())
 
@@ -77,7 +82,9 @@ def train(kind: type[Method], run: RunSpec, folder: Path, seconds: float = 1e9, 
 
     with scoped_seed("test"):
         method = build(kind, run)
-        loop = Loop(run, method, data(), torch.device("cpu"), folder, LoopOptions(checkpoint_seconds=seconds, reports=1000))
+        loop = Loop(
+            run, method, data(), torch.device("cpu"), folder, LoopOptions(checkpoint_seconds=seconds, reports=1000)
+        )
         try:
             loop.run(observe)
         except KeyboardInterrupt:
@@ -239,7 +246,9 @@ class Grouped(Plain):
 
 def test_a_group_with_multiplier_zero_does_not_move(tmp_path: Path) -> None:
     method, start = train(Grouped, spec(), tmp_path / "run"), build(Grouped, spec())
-    assert all(torch.equal(a, b) for a, b in zip(method.bottleneck.parameters(), start.bottleneck.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(method.bottleneck.parameters(), start.bottleneck.parameters(), strict=True)
+    )
     assert not torch.equal(method.head.weight, start.head.weight)
 
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -29,4 +30,4 @@ def test_a_factor_stays_in_the_unit_interval_and_falls_after_warmup(schedule: st
     factors = [lr_factor(recipe, step, total) for step in range(total)]
     assert all(0 <= f <= 1 for f in factors)
     after = factors[round(warmup * total) :]
-    assert all(a >= b for a, b in zip(after, after[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(after))

@@ -44,9 +44,7 @@ class Shelf:
     def _file(self, package: str, suffix: str) -> Path:
         return self.folder / (package.replace("/", "+") + suffix)
 
-    def put(
-        self, package: str, members: dict[str, bytes], extra: list[tarfile.TarInfo] | None = None
-    ) -> Path:
+    def put(self, package: str, members: dict[str, bytes], extra: list[tarfile.TarInfo] | None = None) -> Path:
         """Build the package file; `extra` are members without content, such as links."""
         path = self._file(package, ".tgz")
         with tarfile.open(path, "w:gz") as archive:

@@ -21,9 +21,7 @@ def draw(tmp_path: Path) -> Drawer:
     """Write an SVG body (or bytes) into a file and draw it."""
     open_drawer = loader(tmp_path)
 
-    def drawer(
-        body: str | bytes, view: str = "0 0 32 32", name: str = "x.svg", **recipe: object
-    ) -> Image.Image:
+    def drawer(body: str | bytes, view: str = "0 0 32 32", name: str = "x.svg", **recipe: object) -> Image.Image:
         content = body if isinstance(body, bytes) else f'<svg {NS} viewBox="{view}">{body}</svg>'.encode()
         (tmp_path / name).write_bytes(content)
         return open_drawer(name, ImageRecipe(**recipe))
@@ -111,9 +109,7 @@ def test_the_hidden_colour_of_transparent_pixels_does_not_bleed(draw: Drawer) ->
     pixels[..., 1] = 255
     y, x = np.mgrid[:64, :64]
     pixels[(x - 32) ** 2 + (y - 32) ** 2 < 400] = 255
-    image = np.asarray(
-        draw(webp(Image.fromarray(pixels)), name="x.webp", size=24, background="black")
-    ).astype(int)
+    image = np.asarray(draw(webp(Image.fromarray(pixels)), name="x.webp", size=24, background="black")).astype(int)
     assert np.abs(image[..., 1] - image[..., 0]).max() <= 2
 
 

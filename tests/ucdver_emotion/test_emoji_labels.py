@@ -19,9 +19,7 @@ def evidence() -> dict[str, dict[str, str]]:
     shared = Path(os.environ.get("UCDVER_SHARED") or Path(__file__).parents[3] / "shared")
     path = shared / "data" / "emoji_emotion_evidence.csv"
     if not path.is_file():
-        pytest.skip(
-            "emoji_emotion_evidence.csv is not here: set UCDVER_SHARED to the folder whose data/ has it"
-        )
+        pytest.skip("emoji_emotion_evidence.csv is not here: set UCDVER_SHARED to the folder whose data/ has it")
     with path.open(encoding="utf-8", newline="") as file:
         return {row["hexcode"]: row for row in csv.DictReader(file)}
 

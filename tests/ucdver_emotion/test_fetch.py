@@ -61,9 +61,7 @@ def webp(colour: tuple[int, int, int, int]) -> bytes:
 def pinned(domain: str, file: Path) -> IconSet:
     integrity = "sha512-" + base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()
     art = ("MIT", "A. Painter", "https://art.invalid")
-    return IconSet(
-        domain, f"@art/{domain}", "1.0.0", integrity, *art, kind="webp" if domain == "solid" else "iconify"
-    )
+    return IconSet(domain, f"@art/{domain}", "1.0.0", integrity, *art, kind="webp" if domain == "solid" else "iconify")
 
 
 @pytest.fixture
@@ -109,9 +107,7 @@ def test_pictures_of_the_labelled_concepts_arrive_and_nothing_else(
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
-def test_a_concept_is_found_by_code_point_name_former_name_and_alias(
-    tmp_path: Path, two_sets: list[IconSet]
-) -> None:
+def test_a_concept_is_found_by_code_point_name_former_name_and_alias(tmp_path: Path, two_sets: list[IconSet]) -> None:
     fetch_icon_sets(tmp_path / "emoji", two_sets, CONCEPTS)
     drawn = tmp_path / "emoji" / "drawn"
     assert 'viewBox="0 0 16 16"' in (drawn / "1f600.svg").read_text()
@@ -134,9 +130,7 @@ def test_an_existing_empty_folder_is_filled_and_a_full_one_is_left_alone(
     assert sorted(root.rglob("*")) == before
 
 
-def test_a_truncated_package_is_named_with_both_hashes(
-    tmp_path: Path, two_sets: list[IconSet], shelf: Shelf
-) -> None:
+def test_a_truncated_package_is_named_with_both_hashes(tmp_path: Path, two_sets: list[IconSet], shelf: Shelf) -> None:
     file = shelf.folder / "@art+drawn@1.0.0.tgz"
     file.write_bytes(file.read_bytes()[:-40])
     got = "sha512-" + base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()
@@ -220,9 +214,7 @@ def test_offline_names_the_package_the_reason_and_the_next_command(
 def test_without_json_the_last_line_that_says_anything_is_the_reason(
     tmp_path: Path, two_sets: list[IconSet], shelf: Shelf
 ) -> None:
-    errors = (
-        "npm ERR! code E404\nnpm ERR! 404 Not Found - @art/solid\nnpm ERR! A complete log of this run ...\n"
-    )
+    errors = "npm ERR! code E404\nnpm ERR! 404 Not Found - @art/solid\nnpm ERR! A complete log of this run ...\n"
     shelf.fail("@art/solid@1.0.0", errors)
     with pytest.raises(FetchError, match="could not be fetched: 404 Not Found - @art/solid;"):
         fetch_icon_sets(tmp_path / "emoji", two_sets, CONCEPTS)
@@ -235,9 +227,7 @@ def test_a_client_that_hangs_is_stopped(tmp_path: Path, two_sets: list[IconSet],
     assert nothing_stays(tmp_path / "emoji")
 
 
-def test_without_any_client_the_message_says_how_to_get_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_client_the_message_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     monkeypatch.setattr("sys.path_importer_cache", {})
@@ -285,9 +275,7 @@ def test_icons_that_are_no_table_are_refused(tmp_path: Path, shelf: Shelf, conte
 
 
 def test_a_set_that_draws_nothing_of_ours_is_an_error(tmp_path: Path, shelf: Shelf) -> None:
-    file = shelf.put(
-        "@art/drawn@1.0.0", as_members({"icons.json": {"icons": {"kettle": {"body": "<path/>"}}}})
-    )
+    file = shelf.put("@art/drawn@1.0.0", as_members({"icons.json": {"icons": {"kettle": {"body": "<path/>"}}}}))
     with pytest.raises(FetchError, match="draws none"):
         fetch_icon_sets(tmp_path / "emoji", [pinned("drawn", file)], [GRIN])
     assert nothing_stays(tmp_path / "emoji")

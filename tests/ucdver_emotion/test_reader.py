@@ -94,9 +94,7 @@ def test_the_spec_names_what_is_there() -> None:
 
 
 def test_the_plugin_imports_no_torch_and_no_image_library() -> None:
-    code = (
-        "import ucdver_emotion.plugin, sys; print({'torch', 'PIL', 'resvg_py', 'numpy'} & set(sys.modules))"
-    )
+    code = "import ucdver_emotion.plugin, sys; print({'torch', 'PIL', 'resvg_py', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -21,9 +21,7 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, body: nn.Module, num_features: int, mean: Sequence[float], std: Sequence[float]
-    ) -> None:
+    def __init__(self, body: nn.Module, num_features: int, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.body = body
         self.num_features = num_features

@@ -62,8 +62,8 @@ class BackboneSpec(Value):
     """A backbone, or a family of them.
 
     `target` is `(name: str, weights: Path | None, channels: int) -> Backbone`. `weights` lists where they may come
-    from; `locate` is `(name: str, source: str) -> Path` and finds the file for `package` and `hub`. A `family` answers for
-    every name that `names` (a `() -> list[str]`) gives.
+    from; `locate` is `(name: str, source: str) -> Path` and finds the file for `package` and `hub`. A `family` answers
+    for every name that `names` (a `() -> list[str]`) gives.
     """
 
     name: Name
@@ -111,7 +111,7 @@ class AnnotatorSpec(Value):
 
 
 class ExecutorSpec(Value):
-    """A way of carrying out runs: a class whose `run(jobs) -> Iterator[RunEvent]` yields as they go."""
+    """A way of carrying out runs: a class made with `(options, workers)`; see `ucdver.runs.events.Executor`."""
 
     name: Name
     target: Target
