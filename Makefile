@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
+# Without byte code every process would compile torch anew: seconds at each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: bench test lint types unit setup lock clean
 
 bench: setup

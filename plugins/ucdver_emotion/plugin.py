@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ucdver import DatasetSpec, LabelMap, LabelSpace, MetricSpec, SuiteSpec, hookimpl
+from ucdver import DatasetSpec, LabelMap, LabelSpace, MetricSpec, SuiteSpec, Task, hookimpl
 from ucdver_emotion.icon_sets import ICON_SETS
 from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES
+from ucdver_emotion.tasks import TASKS
 
 
 @hookimpl
@@ -38,6 +39,12 @@ def ucdver_label_spaces() -> Sequence[LabelSpace]:
 def ucdver_label_maps() -> Sequence[LabelMap]:
     """Return the maps between them."""
     return LABEL_MAPS
+
+
+@hookimpl
+def ucdver_tasks() -> Sequence[Task]:
+    """Return the tasks on `emoji`, which its suites list by name."""
+    return TASKS
 
 
 @hookimpl

@@ -8,13 +8,16 @@ import time
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ucdver.errors import SpecError, suggestion
+
+if TYPE_CHECKING:
+    from ucdver.runs.bench import Bench, Preparing
 
 _RERUN = ("missing", "failed", "always", "never")
 
@@ -30,6 +33,7 @@ def bench(
         list[str] | None,
         typer.Option("--set", metavar="METHOD.PARAM=VALUE", help="Change an option of a method; may be repeated."),
     ] = None,
+    protocol: Annotated[str, typer.Option(help="Another protocol than the suite's, as in uda_grouped.")] = "",
     runs: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
     jobs: Annotated[
         int | None,
@@ -53,7 +57,7 @@ def bench(
     console = Console(stderr=True)
     started = time.monotonic()
     session = Bench(runs, suite, cast(Any, rerun), fetch=not dry_run)
-    session.restrict(tuple(method or ()), tuple(task or ()), seeds, _settings(set_ or []))
+    session.restrict(tuple(method or ()), tuple(task or ()), seeds, _settings(set_ or []), protocol)
     if dry_run:
         _print_matrix(session)
         return
@@ -84,7 +88,7 @@ def _settings(texts: list[str]) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def _preparing(console: Console) -> Any:
+def _preparing(console: Console) -> Preparing:
     def tell(what: str, done: int, total: int) -> None:
         if done == 0 or done == total:
             state = "…" if done == 0 else f"({total} images)"
@@ -94,7 +98,7 @@ def _preparing(console: Console) -> Any:
 
 
 def _carry_out(
-    session: Any,
+    session: Bench,
     console: Console,
     executor: str,
     jobs: int | None,
@@ -113,34 +117,32 @@ def _carry_out(
     return progress.failed
 
 
-def _print_matrix(session: Any) -> None:
+def _print_matrix(session: Bench) -> None:
     """Print every cell: cached, to run, failed, skipped and why."""
-    table = Table(title=f"suite {session.suite.name}: {len(session.suite.seeds)} seeds")
-    table.add_column("method")
     plan = session.plan()
     states = {item.spec.key(): item for item in session.scheduled}
-    tasks = [task.id for task in session.suite.tasks]
-    for task in tasks:
-        table.add_column(task)
+    cells: dict[tuple[str, str], Counter[str]] = {}
     reasons: set[str] = set()
+    for entry in plan.remembered.entries:
+        known = states.get(entry.key)
+        state = known.state if known else entry.status.replace("_", " ")
+        cells.setdefault((entry.task, entry.method), Counter())[state] += 1
+        reasons.add(entry.reason or (known.reason if known else ""))
+    title = f"suite {session.suite.name}: {len(plan.remembered.entries)} runs"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("task")
     for name in session.suite.methods:
-        row = []
-        for task in tasks:
-            cells: Counter[str] = Counter()
-            for entry in plan.remembered.entries:
-                if entry.task == task and entry.method == name:
-                    known = states.get(entry.key)
-                    cells[known.state if known else entry.status.replace("_", " ")] += 1
-                    reasons.add(entry.reason or (known.reason if known else ""))
-            row.append(", ".join(f"{count} {state}" for state, count in cells.items()))
-        table.add_row(name, *row)
+        table.add_column(name, justify="right")
+    for task in session.suite.tasks:
+        row = [cells[(task.id, name)] for name in session.suite.methods]
+        table.add_row(task.id, *[", ".join(f"{count} {state}" for state, count in cell.items()) for cell in row])
     out = Console()
     out.print(table)
     for reason in sorted(reasons - {""}):
         out.print(f"- {reason}", highlight=False, soft_wrap=True)
 
 
-def _print_table(session: Any) -> None:
+def _print_table(session: Bench) -> None:
     from ucdver.report.leaderboard import build_leaderboard
     from ucdver.report.table import export
 
@@ -148,7 +150,7 @@ def _print_table(session: Any) -> None:
     typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 
-def _print_summary(session: Any, console: Console, seconds: float) -> None:
+def _print_summary(session: Bench, console: Console, seconds: float) -> None:
     from ucdver.cli.progress import duration
 
     counts = Counter(session.outcome(item) for item in session.scheduled)

@@ -18,6 +18,8 @@ from ucdver.spec.suite_file import load_suite
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Write the first version of a plugin.")
 
+# One file, although its import of torch slows down every command that is typed beside it: a loss, its class and its
+# spec are then read from top to bottom. A package parts them, as CONTRIBUTING.md says.
 _METHOD = Template('''"""$name: a method for ucdver, loaded by every `ucdver` command typed in this folder."""
 
 from __future__ import annotations
@@ -29,20 +31,20 @@ from torch.nn import functional as F
 import ucdver
 
 
-def adaptation_loss(source: Tensor, target: Tensor) -> Tensor:
+def adaptation_loss(source: ucdver.Prediction, target: ucdver.Prediction) -> Tensor:
     """Return what pulls the domains together, a scalar: this is the part to replace with your own.
 
     Here it is the squared distance between the mean features of the two domains.
 
     Args:
-        source: float32 [n, d], bottleneck features of the labelled source images.
-        target: float32 [m, d], the same of the unlabelled target images.
+        source: features [n, d] and logits [n, K] of the labelled source images.
+        target: the same, [m, d] and [m, K], of the unlabelled target images.
     """
-    return (source.mean(0) - target.mean(0)).square().sum()
+    return (source.features.mean(0) - target.features.mean(0)).square().sum()
 
 
 class $class_name(ucdver.Method):
-    """L = CE(source) + trade_off * adaptation_loss(f_s, f_t)."""
+    """L = CE(source) + trade_off * adaptation_loss(source, target)."""
 
     class Config(ucdver.MethodConfig):
         """`trade_off` is the weight of the adaptation loss; `search` is the range that tuning may try."""
@@ -55,8 +57,12 @@ class $class_name(ucdver.Method):
         """Return the losses of one step; `progress` runs from 0 to 1. The target has no labels to read."""
         count = len(batch.sources.labels)
         features = self.forward_features(ucdver.both_images(batch))
-        source = F.cross_entropy(self.classify(features[:count]), batch.sources.labels)
-        adaptation = adaptation_loss(features[:count], features[count:])
+        logits = self.classify(features)
+        source = F.cross_entropy(logits[:count], batch.sources.labels)
+        adaptation = adaptation_loss(
+            ucdver.Prediction(features[:count], logits[:count]),
+            ucdver.Prediction(features[count:], logits[count:]),
+        )
         total = source + self.config.trade_off * adaptation
         return {"total": total, "source": source, "adaptation": adaptation}
 
@@ -115,7 +121,10 @@ def new_method(
     class_name = "".join(part.capitalize() for part in name.split("_"))
     atomic_write_text(plugin, _METHOD.substitute(name=name, class_name=class_name))
     atomic_write_text(test, _TEST.substitute(name=name, test=test.name))
-    say(f"wrote {plugin.name} and {test.name}; put your loss into adaptation_loss, then:")
+    say(f"wrote {plugin.name} and {test.name}. Put your loss into adaptation_loss, check it, try it in seconds:")
+    say(f"python -m pytest {test.name}")
+    say(f"ucdver bench toy -m source_only -m {name}")
+    say("then on real pictures:")
     typer.echo(f"ucdver bench emoji -m source_only -m {name}{_one_task(registry)} --seeds 1")
 
 

@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 class Progress:
     """Listens to an executor and shows how far the grid and each run are.
 
-    On a terminal: methods x tasks with the number of ended runs in each cell, the runs that go on, the time left.
+    On a terminal: tasks x methods with the number of ended runs in each cell, the runs that go on, the time left.
     Elsewhere one line when a run ends, fails or waits, so that a log stays readable.
     """
 
@@ -108,12 +108,12 @@ class Progress:
         return f", about {duration(spent / self.ended * (self.total - self.ended))} left"
 
     def __rich__(self) -> Group:
-        grid = Table(box=None, padding=(0, 1), title_justify="left")
+        grid = Table(box=None, padding=(0, 1))
         grid.add_column("")
-        for task in self._tasks:
-            grid.add_column(task, justify="right", overflow="fold")
         for method in self._methods:
-            grid.add_row(method, *[self._cell(method, task) for task in self._tasks])
+            grid.add_column(method, justify="right")
+        for task in self._tasks:
+            grid.add_row(task, *[self._cell(method, task) for method in self._methods])
         bars = Table.grid(padding=(0, 1))
         for event, began in list(self._going.values()):
             share = event.step / event.total if event.total else 0.0

@@ -55,9 +55,10 @@ class Bench:
         tasks: tuple[str, ...],
         seeds: int | None,
         settings: Mapping[str, Mapping[str, Any]],
+        protocol: str = "",
     ) -> None:
         """Cut the suite down before it is planned."""
-        self.suite = restrict(self.suite, self.registry, methods, tasks, seeds, settings)
+        self.suite = restrict(self.suite, self.registry, methods, tasks, seeds, settings, protocol)
 
     def plan(self) -> Plan:
         """Return the plan, made once."""

@@ -32,8 +32,11 @@ def restrict(
     tasks: tuple[str, ...] = (),
     seeds: int | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    protocol: str = "",
 ) -> Suite:
     """Return the suite cut down to the given methods and tasks, with `seeds` seeds and changed method options.
+
+    Under another `protocol` it keeps its budget, and is called `suite+protocol`.
 
     A registered method that the suite does not list is added with its defaults; an unknown task is a SpecError.
     """
@@ -49,6 +52,14 @@ def restrict(
         chosen[name] = {**chosen[name], **options}
     for name, options in chosen.items():
         resolve_config(registry, name, options)
+    if protocol and protocol != suite.protocol.id:
+        budget = {"steps": suite.protocol.steps, "checkpoints": suite.protocol.checkpoints}
+        suite = suite.model_copy(
+            update={
+                "protocol": registry.protocols.get(protocol).model_copy(update=budget),
+                "name": f"{suite.name}+{protocol}",
+            }
+        )
     known = {task.id: task for task in suite.tasks}
     for task in tasks:
         if task not in known:

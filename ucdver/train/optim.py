@@ -56,12 +56,13 @@ def _groups(groups: Sequence[ParameterGroup], recipe: OptimRecipe) -> list[dict[
 def build_optimiser(method: Method, recipe: OptimRecipe) -> torch.optim.Optimizer:
     """Return the optimiser over the method's groups; a group with multiplier 0 is frozen."""
     groups = _groups(method.parameter_groups(), recipe)
+    # Fused: one kernel for all parameters, where the plain loop over them took a tenth of a step of a small network.
     if recipe.name == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0
-        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov)
+        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
     if recipe.name == "adam":
-        return torch.optim.Adam(groups, lr=recipe.lr)
-    return torch.optim.AdamW(groups, lr=recipe.lr)
+        return torch.optim.Adam(groups, lr=recipe.lr, fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
 
 
 def set_lr(optimiser: torch.optim.Optimizer, recipe: OptimRecipe, step: int, total: int) -> None:
