@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ucdver.cli.output import say
+from ucdver.cli.output import say, write_table
 from ucdver.errors import SpecError
 from ucdver.files import atomic_write_text
 from ucdver.plugins import load_registry
 from ucdver.registry import load_callable
 from ucdver.report.leaderboard import build_leaderboard
+from ucdver.report.per_class import per_class
 from ucdver.runs.store import RunStore
 
 
@@ -28,6 +29,7 @@ def leaderboard(
     format_name: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="table, md, csv, latex, html or json.")
     ] = "table",
+    by_class: Annotated[bool, typer.Option("--per-class", help="Show the recall of each class instead.")] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file, not to stdout.")
     ] = None,
@@ -36,6 +38,9 @@ def leaderboard(
     registry = load_registry(Path.cwd())
     exporter = registry.exporters.get(format_name)
     store = RunStore(runs)
+    if by_class:
+        _print_classes(store, suite)
+        return
     board = build_leaderboard(store, registry, store.plan(suite), metric, selection)
     text = str(load_callable(exporter.target, f"exporter '{format_name}'")(board))
     if output is None:
@@ -45,3 +50,19 @@ def leaderboard(
         raise SpecError(f"{output} is a folder", f"name a file, as in -o {output}/leaderboard{exporter.suffix}")
     atomic_write_text(output, text)
     say(f"wrote {output}")
+
+
+def _print_classes(store: RunStore, suite: str | None) -> None:
+    """Print one table a label space: methods x classes, recall in per cent."""
+    for space, rows in per_class(store, store.plan(suite)).items():
+        classes = list(dict.fromkeys(name for row in rows for name in row.recalls))
+        typer.echo(f"recall by class (%), label space {space}: mean over tasks and seeds")
+        body = [
+            [
+                row.method,
+                *["-" if (r := row.recalls.get(c)) is None else f"{100 * r:.1f}" for c in classes],
+                str(row.runs),
+            ]
+            for row in rows
+        ]
+        write_table(["method", *classes, "runs"], body)

@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ucdver.evaluate.predictions import Predictions
+from ucdver.report.per_class import per_class
+from ucdver.runs.store import RunStore
+from ucdver.spec.base import sha256_of
+from ucdver.spec.protocol import Phase, Protocol
+from ucdver.spec.recipe import Recipe
+from ucdver.spec.run import MethodChoice, RunRecord, RunSpec
+from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
+from ucdver.spec.task import Domain, Task
+
+CLASSES = ("anger", "joy", "fear")
+TASK = Task(
+    id="t", sources=(Domain(dataset="d", name="a"),), targets=(Domain(dataset="d", name="b"),), label_space="three"
+)
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Callable[..., tuple[RunStore, SuitePlan]]:
+    def make(hits: list[list[int]]) -> tuple[RunStore, SuitePlan]:
+        """Write one run a list: six images of anger and joy alternating, predicted as given; no image of fear."""
+        store = RunStore(tmp_path / sha256_of(hits)[:8])
+        protocol = Protocol(id="uda", setting="uda", phases=(Phase(name="adapt", source=True, target=True),))
+        entries = []
+        for seed, predicted in enumerate(hits):
+            spec = RunSpec(
+                task=TASK,
+                classes=CLASSES,
+                protocol=protocol,
+                method=MethodChoice(name="m", version="1"),
+                recipe=Recipe(),
+                seed=seed,
+                data={},
+                labels={},
+            )
+            logits = np.eye(3, dtype=np.float32)[predicted] * 5
+            labels = np.array([0, 1, 0, 1, 0, 1], dtype=np.int32)
+            ids = [f"d/{i}" for i in range(6)]
+            store.write_record(RunRecord(spec=spec, status="done"))
+            store.write_predictions(spec.key(), Predictions(ids, ["target_test"] * 6, ["d:b"] * 6, labels, logits))
+            entries.append(PlanEntry(task="t", method="m", seed=seed, key=spec.key()))
+        suite = Suite(name="s", protocol=protocol, tasks=(TASK,), methods={"m": {}}, seeds=tuple(range(len(hits))))
+        return store, SuitePlan(suite=suite, entries=tuple(entries))
+
+    return make
+
+
+def test_recall_by_class_is_averaged_over_seeds_and_an_absent_class_has_none(
+    filled: Callable[..., tuple[RunStore, SuitePlan]],
+) -> None:
+    store, plan = filled([[0, 1, 0, 1, 1, 2], [0, 0, 0, 0, 0, 0]])
+    (row,) = per_class(store, plan)["three"]
+    assert row.runs == 2
+    assert row.recalls["anger"] == pytest.approx((2 / 3 + 1) / 2)
+    assert row.recalls["joy"] == pytest.approx((2 / 3 + 0) / 2)
+    assert row.recalls["fear"] is None
+
+
+def test_runs_without_a_result_are_left_out(filled: Callable[..., tuple[RunStore, SuitePlan]]) -> None:
+    store, plan = filled([[0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0]])
+    path = store.folder(plan.entries[1].key) / "predictions.parquet"
+    path.write_bytes(path.read_bytes()[:50])
+    (row,) = per_class(store, plan)["three"]
+    assert (row.runs, row.recalls["joy"]) == (1, 1.0)
