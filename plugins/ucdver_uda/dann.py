@@ -49,5 +49,5 @@ class DANN(Method):
             "total": source + self.config.trade_off * domain,
             "source": source,
             "domain": domain,
-            "reversal": torch.tensor(coefficient),
+            "reversal": torch.full((), coefficient, device=batch.target.images.device),
         }

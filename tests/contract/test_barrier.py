@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ucdver.plugins import reset
-from ucdver.testing.contract import check_label_barrier, check_reproducible
+from ucdver.testing.contract import ToyBench, check_label_barrier, check_reproducible
 
 CHEATS = '''\
 import random
@@ -47,12 +48,29 @@ class SkipsTheSeed(Plain):
             self.head.weight.copy_(torch.randn(self.head.weight.shape, generator=generator))
 
 
+class CountsRows(Plain):
+    """The toy's pictures come disc, bar, cross, disc, ...: a row number in the order of ids gives its label away."""
+
+    def step(self, batch, progress):
+        images = torch.cat([batch.sources.images, batch.target.images])
+        labels = torch.cat([batch.sources.labels, batch.target.ids % 3])
+        return {"total": cross_entropy(self(images), labels)}
+
+
+class CountsPredictions(Plain):
+    def predict(self, images, extras):
+        prediction = super().predict(images, extras)
+        logits = torch.nn.functional.one_hot(torch.arange(len(images)) % 3, 3).float()
+        return prediction._replace(logits=logits)
+
+
 @hookimpl
 def ucdver_methods():
     return [
         MethodSpec(name=name, version="1", target=f"ucdver_local:{target}", settings=("uda",), summary="a test")
         for name, target in [
             ("plain", "Plain"), ("reads", "ReadsTheFile"), ("draws", "DrawsFromPython"), ("skips", "SkipsTheSeed"),
+            ("rows", "CountsRows"), ("places", "CountsPredictions"),
         ]
     ]
 '''
@@ -95,3 +113,15 @@ def test_global_random_numbers_are_noticed(tmp_path: Path, local: Path) -> None:
 def test_a_method_that_does_not_follow_its_seed_is_noticed(tmp_path: Path, local: Path) -> None:
     with pytest.raises(AssertionError, match="gives other results at the same seed"):
         check_reproducible(tmp_path / "a", "skips", "uda", local=local)
+
+
+@pytest.mark.parametrize("name", ["rows", "places"])
+def test_the_order_of_target_rows_gives_no_label_away(tmp_path: Path, local: Path, name: str) -> None:
+    """Sixty images, three classes; in the order of ids these two would be right every time."""
+    trained = ToyBench(tmp_path / "a", name, "uda", local=local).train(steps=60)
+    found = trained.predictions.select("target_test")
+    hits = float(np.mean(found.logits.argmax(axis=1) == found.labels))
+    if name == "places":
+        assert hits < 1 / 3 + 0.25
+    else:
+        assert hits < 0.9

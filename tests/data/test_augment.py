@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ucdver.data.augment import Augment
+from ucdver.seeds import scoped_seed
 from ucdver.spec.recipe import AugmentRecipe
-from ucdver.train.seeds import scoped_seed
 
 COLUMNS = (
     "flip", "rotate", "scale", "shift_x", "shift_y", "brightness", "contrast", "saturation", "hue", "grey",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -109,6 +110,22 @@ def test_fetched_data_of_an_older_version_are_fetched_anew(tmp_path: Path) -> No
     held = Catalog(newer, tmp_path / "home")
     held.ensure("tiny")
     assert held.root("tiny") == tmp_path / "home/fetched/tiny-2"
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed", "source"])
+def test_fetching_again_mends_what_was_damaged(tmp_path: Path, damage: str) -> None:
+    held = Catalog(tiny_images.registry(FETCHED), tmp_path / "home")
+    whole = held.fetch("tiny")
+    picture = held.root("tiny") / whole.rows("plain")[0].path
+    if damage == "gone":
+        picture.unlink()
+    elif damage == "changed":
+        picture.write_bytes(b"something else")
+    else:
+        (tmp_path / "home" / "datasets" / "tiny" / "source.json").write_text("{")
+    again = Catalog(tiny_images.registry(FETCHED), tmp_path / "home")
+    assert again.fetch("tiny") == whole
+    assert hashlib.sha256(picture.read_bytes()).hexdigest() == whole.digests[whole.rows("plain")[0].id]
 
 
 def test_a_failed_fetch_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from ucdver.data.augment import Augment
 from ucdver.data.feeder import Feeder, to_float
 from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.errors import DataError, SpecError
+from ucdver.seeds import scoped_seed
 from ucdver.spec.protocol import Phase
 from ucdver.spec.recipe import AugmentRecipe
-from ucdver.train.seeds import scoped_seed
 
 BOTH = Phase(name="both", source=True, target=True)
 SOURCE = Phase(name="source", source=True, target=False, share=0.5)

@@ -45,7 +45,7 @@ def test_the_tasks_own_space_needs_no_map() -> None:
 def test_the_only_map_is_used_and_what_it_drops_is_no_member() -> None:
     registry = tiny_images.registry()
     assert resolved(registry, task("tiny2")) == ([0, 3, 4], [1, 0, 1])
-    assert label_source("tiny", task("tiny2"), registry) == "tiny3-to-tiny2"
+    assert label_source("tiny", task("tiny2"), registry).startswith("tiny3-to-tiny2:")
 
 
 def test_of_two_maps_the_task_must_choose() -> None:
@@ -54,17 +54,17 @@ def test_of_two_maps_the_task_must_choose() -> None:
     with pytest.raises(DataError, match=r'tiny3-to-tiny2, other all lead .*label_maps = { tiny = "tiny3-to-tiny2" }'):
         resolved(registry, task("tiny2"))
     assert resolved(registry, task("tiny2", tiny="other")) == ([0, 2, 3, 4], [0, 1, 1, 0])
-    assert label_source("tiny", task("tiny2", tiny="other"), registry) == "other"
+    assert label_source("tiny", task("tiny2", tiny="other"), registry).startswith("other:")
 
 
 def test_the_data_sets_first_space_with_a_map_is_used() -> None:
     fine = LabelSpace(name="tiny4", classes=("red", "green", "blue", "grey"))
     registry = tiny_images.registry(tiny_images.spec(label_spaces=("tiny4", "tiny3")))
     registry.label_spaces.add("tiny4", fine, "test")
-    assert label_source("tiny", task("tiny2"), registry) == "tiny3-to-tiny2"
+    assert label_source("tiny", task("tiny2"), registry).startswith("tiny3-to-tiny2:")
     table = dict.fromkeys(fine.classes, "warm")
     registry.label_maps.add("f", LabelMap(name="f", source="tiny4", target="tiny2", table=table), "test")
-    assert label_source("tiny", task("tiny2"), registry) == "f"
+    assert label_source("tiny", task("tiny2"), registry).startswith("f:")
 
 
 def test_no_map_names_those_that_lead_there() -> None:

@@ -39,10 +39,21 @@ class Dies(Method):
 
 
 @hookimpl
+def ucdver_run_finished(record):
+    if record.spec.method.name == "leaves":
+        os._exit(3)
+
+
+class Leaves(Method):
+    def step(self, batch, progress):
+        return {"total": self(batch.sources.images).square().mean()}
+
+
+@hookimpl
 def ucdver_methods():
     return [
         MethodSpec(name=name.lower(), version="1", target=f"ucdver_local:{name}", settings=("uda",), summary="broken")
-        for name in ("Raises", "Dies")
+        for name in ("Raises", "Dies", "Leaves")
     ]
 """
 
@@ -81,10 +92,10 @@ def test_one_process_or_two_the_predictions_are_the_same(plan: Planner, tmp_path
 
 
 def test_a_fault_fails_its_run_and_no_other(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A method that raises and one that kills its process end as failed records; the run beside them is done."""
+    """A method that raises and one that kills its process end as failed records; the runs beside them are done."""
     (tmp_path / "ucdver_local.py").write_text(BROKEN)
     (tmp_path / "broken.toml").write_text(
-        SUITE.replace('["source_only", "target_only"]', '["raises", "dies", "source_only"]').replace(
+        SUITE.replace('["source_only", "target_only"]', '["raises", "dies", "leaves", "source_only"]').replace(
             "seeds = 2", "seeds = 1"
         )
     )
@@ -95,11 +106,13 @@ def test_a_fault_fails_its_run_and_no_other(tmp_path: Path, home: Path, monkeypa
     store = RunStore(tmp_path / "runs")
     records = {record.spec.method.name: record for record in store.records()}
     assert records["source_only"].status == "done"
+    assert records["leaves"].status == "done", "a worker that died after its run had ended took the result with it"
     assert records["raises"].status == "failed"
     assert records["raises"].reason == "ValueError: a fault of the method"
     assert 'raise ValueError("a fault of the method")' in records["raises"].traceback
     assert records["dies"].status == "failed"
     assert "killed by SIGKILL" in records["dies"].reason
+    assert main(["bench", "broken.toml", "-m", "raises"]) == 1, "a failure of an earlier bench is still a failure"
 
 
 def test_a_run_that_another_process_holds_is_waited_for(plan: Planner, tmp_path: Path, home: Path) -> None:

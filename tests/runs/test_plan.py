@@ -6,7 +6,7 @@ from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
-from ucdver.plugins import load_registry
+from ucdver.plugins import load_registry, reset
 from ucdver.runs.plan import Plan, make_plan, restrict
 from ucdver.runs.schedule import schedule
 from ucdver.runs.store import RunStore
@@ -106,3 +106,50 @@ def test_what_ended_before_is_run_again_as_the_policy_says(plan: Planner, tmp_pa
     assert states["failed"] == ["cached", "to run", "to run"]
     assert states["always"] == ["to run"] * 3
     assert [item.state for item in schedule(specs, store, "never")] == ["cached", "failed", "not run"]
+
+
+LOCAL = """\
+from ucdver import Method, MethodSpec, hookimpl
+
+
+class Mine(Method):
+    def step(self, batch, progress):
+        return {"total": self(batch.sources.images).square().mean() * 1}
+
+
+@hookimpl
+def ucdver_methods():
+    return [MethodSpec(name="mine", version="1", target="ucdver_local:Mine", settings=("uda",), summary="mine")]
+"""
+
+
+def test_an_edit_of_a_local_method_moves_its_key(tmp_path: Path, home: Path) -> None:
+    keys = []
+    for text in (LOCAL, LOCAL.replace("* 1", "* 2"), LOCAL):
+        (tmp_path / "ucdver_local.py").write_text(text)
+        reset()
+        registry = load_registry(tmp_path)
+        cut = restrict(suite(tmp_path), registry, methods=("mine",))
+        keys.append(make_plan(cut, registry, Catalog(registry, home)).runs[0].key())
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]
+
+
+def test_another_label_map_or_another_drawing_moves_the_key(plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = plan().runs[0]
+    assert spec.model_copy(update={"labels": {"toy": "m:123456789abc"}}).key() != spec.key()
+    assert spec.model_copy(update={"pictures": {"toy": "f" * 64}}).key() != spec.key()
+    assert spec.model_copy(update={"engine": spec.engine + 1}).key() != spec.key()
+    monkeypatch.setattr("ucdver.data.images.DECODE_VERSION", 10_000)
+    assert plan().runs[0].key() != spec.key()
+
+
+def test_naming_a_task_twice_is_naming_it_once(tmp_path: Path, home: Path) -> None:
+    assert len(restrict(suite(tmp_path), load_registry(), tasks=("one", "one")).tasks) == 1
+
+
+def test_another_protocol_keeps_the_budget_and_names_the_suite_after_it(tmp_path: Path, home: Path) -> None:
+    cut = restrict(suite(tmp_path), load_registry(), protocol="uda_grouped")
+    assert (cut.name, cut.protocol.id, cut.protocol.steps) == ("small+uda_grouped", "uda_grouped", 6)
+    with pytest.raises(PluginError, match="did you mean 'uda_grouped'"):
+        restrict(suite(tmp_path), load_registry(), protocol="uda_groupd")

@@ -64,6 +64,15 @@ def test_a_damaged_record_is_named_with_what_to_do(plan: Planner, tmp_path: Path
         store.record(spec.key())
 
 
+def test_the_record_of_another_run_is_refused(plan: Planner, tmp_path: Path) -> None:
+    store, (one, other) = RunStore(tmp_path / "runs"), plan().runs[:2]
+    store.write_record(RunRecord(spec=other, status="done"))
+    store.folder(other.key()).rename(store.write_spec(one).parent / "moved")
+    (store.folder(one.key()) / "record.json").write_text(RunRecord(spec=other, status="done").model_dump_json())
+    with pytest.raises(DataError, match="is the record of another run"):
+        store.record(one.key())
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(plan: Planner, tmp_path: Path) -> None:
     store, spec = RunStore(tmp_path / "runs"), plan().runs[0]
     store.write_predictions(spec.key(), predictions())

@@ -86,6 +86,13 @@ def test_a_suite_is_read(load: Callable[[str], Suite]) -> None:
         ("trade_off = 0.5", "tradeoff = 0.5", 30, "did you mean 'trade_off'"),
         ("trade_off = 0.5", 'trade_off = "much"', 30, "trade_off"),
         ("[method.dann]", "[method.mcc]", 29, "not one of the suite's methods"),
+        ("seeds = 2", "seeds = true", 4, "write seeds = 3"),
+        ("seeds = 2", "seeds = -1", 4, "write seeds = 3"),
+        ("seeds = 2", 'seeds = "x"', 4, "write seeds = 3"),
+        ("steps = 10", "steps = 0", 3, "greater than or equal to 1"),
+        ("image = { size = 32 }", "image = 3", 12, "image"),
+        ("[method.dann]\ntrade_off = 0.5", "[method]\ndann = 3", 30, "write [method.dann]"),
+        ('name = "mine"', 'name = "mi ne"', 1, "is not a name"),
         ('id = "two"', 'id = "one"', 1, "two tasks called 'one'"),
         ('label_space = "toy3"\n\n[method', 'label_space = "toy4"\n\n[method', 27, "did you mean 'toy3'"),
         (
@@ -117,6 +124,27 @@ def test_a_suite_without_tasks_or_methods_says_what_to_add(load: Callable[[str],
         load('name = "x"\nmethods = ["source_only"]\n')
     with pytest.raises(SpecError, match="a suite needs methods"):
         load(GOOD.replace('methods = [\n    "source_only",\n    "dann",\n]', ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("task = 3", "write [[task]]"),
+        ('task = "x"', "write [[task]]"),
+        ("task = [1]", "write [[task]]"),
+        ('[task]\nid = "x"', "write [[task]]"),
+        ("recipe = 3", "write [recipe]"),
+        ("split = 3", "write [split]"),
+        ("method = 3", "write [method]"),
+    ],
+)
+def test_a_value_where_a_table_belongs_is_refused_in_the_words_of_toml(
+    load: Callable[[str], Suite], text: str, says: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(text)
+    assert "mine.toml:1: " in str(caught.value)
+    assert says in str(caught.value)
 
 
 def test_an_unknown_suite_name_is_refused(load: Callable[[str], Suite]) -> None:

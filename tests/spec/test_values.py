@@ -93,8 +93,6 @@ def test_a_label_map_is_checked_against_both_spaces() -> None:
         ({"setting": "sfda"}, "never seen together"),
         ({"phases": (Phase(name="a", source=True, target=False, share=0.5),)}, "add up"),
         ({"phases": (Phase(name="a", source=False, target=False),)}, "sees nothing"),
-        ({"checkpoints": (0.5,)}, "end with 1.0"),
-        ({"checkpoints": (0.8, 0.4, 1.0)}, "rising"),
         ({"split": SplitRule.model_construct(kind="grouped", folds=3, fold=3)}, "fold 3"),
     ],
 )

@@ -11,12 +11,12 @@ from ucdver.data.batches import Batch
 from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.errors import DataError, NonFiniteLossError, SpecError
 from ucdver.methods.base import Method, ParameterGroup, TaskInfo, Views
+from ucdver.seeds import scoped_seed
 from ucdver.spec.protocol import Phase, Protocol
 from ucdver.spec.recipe import OptimRecipe, Recipe
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.task import Domain, Task
 from ucdver.train.loop import Loop, LoopOptions
-from ucdver.train.seeds import scoped_seed
 
 UDA = (Phase(name="adapt", source=True, target=True),)
 SFDA = (
@@ -109,6 +109,28 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     assert equal(whole, resumed)
     lines = [json.loads(line) for line in (tmp_path / "cut" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 13))
+
+
+class Grows(Plain):
+    """Makes a layer when the first phase starts, and freezes the head when the second does."""
+
+    def start_phase(self, phase: str) -> None:
+        if phase == "source":
+            self.extra = torch.nn.Linear(2, 2)
+        else:
+            self.head.requires_grad_(False)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [ParameterGroup([p for p in self.parameters() if p.requires_grad])]
+
+
+def test_what_an_earlier_phase_made_is_there_after_a_resume(tmp_path: Path) -> None:
+    run = spec(SFDA, "sfda")
+    whole = train(Grows, run, tmp_path / "whole")
+    train(Grows, run, tmp_path / "cut", seconds=0, stop_at=9)
+    resumed = train(Grows, run, tmp_path / "cut")
+    assert equal(whole, resumed)
+    assert [p.requires_grad for p in whole.parameters()] == [p.requires_grad for p in resumed.parameters()]
 
 
 def test_training_learns_and_the_log_says_so(tmp_path: Path) -> None:

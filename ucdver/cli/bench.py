@@ -57,15 +57,15 @@ def bench(
     console = Console(stderr=True)
     started = time.monotonic()
     session = Bench(runs, suite, cast(Any, rerun), fetch=not dry_run)
+    session.check_machine(executor, device)
     session.restrict(tuple(method or ()), tuple(task or ()), seeds, _settings(set_ or []), protocol)
     if dry_run:
         _print_matrix(session)
         return
     session.prepare(_preparing(console))
-    failed = _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
+    _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
     _print_table(session)
-    _print_summary(session, console, time.monotonic() - started)
-    if failed:
+    if _print_summary(session, console, time.monotonic() - started):
         raise typer.Exit(1)
 
 
@@ -92,7 +92,7 @@ def _preparing(console: Console) -> Preparing:
     def tell(what: str, done: int, total: int) -> None:
         if done == 0 or done == total:
             state = "…" if done == 0 else f"({total} images)"
-            console.print(f"{what} {state}", highlight=False, soft_wrap=True)
+            console.print(f"{what} {state}", highlight=False, soft_wrap=True, markup=False)
 
     return tell
 
@@ -105,7 +105,7 @@ def _carry_out(
     threads: int,
     device: str,
     checkpoint_seconds: float,
-) -> int:
+) -> None:
     from ucdver.cli.progress import Progress
 
     with Progress(session.scheduled, console) as progress:
@@ -114,7 +114,6 @@ def _carry_out(
         except KeyboardInterrupt:
             console.print("stopped; 'ucdver bench' with the same arguments goes on from here", highlight=False)
             raise
-    return progress.failed
 
 
 def _print_matrix(session: Bench) -> None:
@@ -139,7 +138,7 @@ def _print_matrix(session: Bench) -> None:
     out = Console()
     out.print(table)
     for reason in sorted(reasons - {""}):
-        out.print(f"- {reason}", highlight=False, soft_wrap=True)
+        out.print(f"- {reason}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _print_table(session: Bench) -> None:
@@ -150,14 +149,18 @@ def _print_table(session: Bench) -> None:
     typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 
-def _print_summary(session: Bench, console: Console, seconds: float) -> None:
+def _print_summary(session: Bench, console: Console, seconds: float) -> int:
+    """Say how the runs stand and what to type next; return the number of those that failed."""
     from ucdver.cli.progress import duration
 
     counts = Counter(session.outcome(item) for item in session.scheduled)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    again = f"the same command with --rerun failed tries the {counts['failed']} again"
+    following = again if counts["failed"] else f"ucdver leaderboard --runs {session.store.root} --format md"
     console.print(
-        f"{told} in {duration(seconds)}; runs are in {session.store.root}{os.sep}. "
-        f"Next: ucdver leaderboard --runs {session.store.root} --format md",
+        f"{told} in {duration(seconds)}; runs are in {session.store.root}{os.sep}. Next: {following}",
         highlight=False,
         soft_wrap=True,
+        markup=False,
     )
+    return counts["failed"]

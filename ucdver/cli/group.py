@@ -70,6 +70,11 @@ def run(args: list[str]) -> int:
         path = error.ctx.command_path if getattr(error, "ctx", None) else "ucdver"
         message = " ".join(error.format_message().split()).rstrip(".")
         return _told(message[:1].lower() + message[1:], f"see '{path} --help'", 2)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _told(f"{place}{error.strerror or error}", "check the path, its permissions and the free space", 2)
     except typer.Abort:
         raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0

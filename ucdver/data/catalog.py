@@ -11,7 +11,7 @@ from typing import Literal
 
 from filelock import FileLock
 
-from ucdver.data.manifest import Manifest
+from ucdver.data.manifest import Manifest, file_part, hash_files, row_digest
 from ucdver.errors import DataError, FetchError
 from ucdver.files import atomic_write_text
 from ucdver.registry import Registry, load_callable
@@ -59,13 +59,13 @@ class Catalog:
         spec = self.registry.datasets.get(dataset)
         path = self._folder(dataset) / "manifest.parquet"
         if not path.is_file():
-            raise DataError(f"data set '{dataset}' is not on this machine", _how_to_get(spec))
+            raise DataError(f"data set '{dataset}' is not on this machine", how_to_get(spec))
         manifest = self._read(dataset, path)
         if manifest.version != spec.version or manifest.domains != spec.domains:
             raise DataError(
                 f"data set '{dataset}' was read by version {manifest.version} of its reader, "
                 f"which is now {spec.version}",
-                _how_to_get(spec, self._stored_root(dataset)),
+                how_to_get(spec, self._stored_root(dataset)),
             )
         return manifest
 
@@ -75,7 +75,7 @@ class Catalog:
         if found is None:
             raise DataError(
                 f"data set '{dataset}' is not on this machine",
-                _how_to_get(self.registry.datasets.get(dataset)),
+                how_to_get(self.registry.datasets.get(dataset)),
             )
         return found
 
@@ -114,16 +114,28 @@ class Catalog:
         """
         spec = self.registry.datasets.get(dataset)
         if spec.fetch is None:
-            raise FetchError(f"data set '{dataset}' cannot be fetched", _how_to_get(spec))
+            raise FetchError(f"data set '{dataset}' cannot be fetched", how_to_get(spec))
         parent = self.home / "fetched"
         parent.mkdir(parents=True, exist_ok=True)
         target = parent / f"{spec.name}-{spec.version}"
         with FileLock(parent / f".{target.name}.lock"):
+            if target.is_dir() and not self._whole(dataset, target):
+                shutil.rmtree(target)
             if not target.is_dir():
                 self._fetch_into(spec, spec.fetch, target)
-            if self._stored_root(dataset) == target and self.status(dataset).state == "ready":
-                return self.manifest(dataset)
-            return self.add(dataset, target)
+                return self.add(dataset, target)
+            return self.manifest(dataset)
+
+    def _whole(self, dataset: str, target: Path) -> bool:
+        """Whether what was fetched is still what the stored manifest says, file by file."""
+        try:
+            if self._stored_root(dataset) != target:
+                return self.add(dataset, target) is not None
+            manifest = self.manifest(dataset)
+            files = hash_files(self.registry.datasets.get(dataset), target, manifest.rows())
+        except DataError:
+            return False
+        return all(row_digest(row, files[file_part(row.path)]) == manifest.digests[row.id] for row in manifest.rows())
 
     def ensure(self, dataset: str) -> Manifest:
         """Return the manifest; where there is none, fetch the data set or say how to get it."""
@@ -137,7 +149,7 @@ class Catalog:
         root: Path | None = None
         state: State = "fetchable" if spec.fetch else "absent"
         counts: dict[str, int] = {}
-        hint = f"ucdver data fetch {dataset}" if spec.fetch else _how_to_get(spec)
+        hint = f"ucdver data fetch {dataset}" if spec.fetch else how_to_get(spec)
         if (path := self._folder(dataset) / "manifest.parquet").is_file():
             try:
                 root = self._stored_root(dataset)
@@ -145,9 +157,9 @@ class Catalog:
                 current = manifest.version == spec.version and manifest.domains == spec.domains
                 state = "ready" if current else "outdated"
                 counts = {name: len(manifest.rows(name)) for name in spec.domains} if current else {}
-                hint = "" if current else _how_to_get(spec, root)
+                hint = "" if current else how_to_get(spec, root)
             except DataError as error:
-                state, hint = "damaged", f"{error.problem}; {_how_to_get(spec)}"
+                state, hint = "damaged", f"{error.problem}; {how_to_get(spec)}"
         return DatasetStatus(dataset, state, root, root is not None and root.is_dir(), counts, hint)
 
     def _read(self, dataset: str, path: Path) -> Manifest:
@@ -187,7 +199,7 @@ class Catalog:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _how_to_get(spec: DatasetSpec, root: Path | None = None) -> str:
+def how_to_get(spec: DatasetSpec, root: Path | None = None) -> str:
     if spec.fetch is not None:
         return f"ucdver data fetch {spec.name}"
     return f"ucdver data add {spec.name} --root {root or 'DIR'}  ({spec.obtain})"

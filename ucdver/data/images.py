@@ -14,7 +14,7 @@ import numpy.typing as npt
 from filelock import FileLock
 from PIL import Image
 
-from ucdver.data.catalog import Catalog
+from ucdver.data.catalog import Catalog, how_to_get
 from ucdver.data.decode import DECODE_VERSION, fit_image, open_image
 from ucdver.data.manifest import Manifest, Row, file_part, hash_file, hash_files, row_digest
 from ucdver.errors import DataError
@@ -36,7 +36,7 @@ class ImageStore:
     """The decoded images of one domain.
 
     Attributes:
-        ids: row ids, sorted; row i of `array` is the image of `ids[i]`.
+        ids: row ids, in the order of the manifest; row i of `array` is the image of `ids[i]`.
         array: uint8 [N, C, H, W], mapped copy-on-write, so that nothing done to it reaches the disk.
         key: names the content: data fingerprint and decode recipe.
         home: the catalog's home folder.
@@ -103,11 +103,15 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt
     return array if fits else None
 
 
-def _recipe_hash(spec: DatasetSpec, recipe: ImageRecipe) -> str:
-    # A loader belongs to its data set and may change with it; the decoder for files changes with its own
-    # version.
+def drawing_sha256(spec: DatasetSpec) -> str:
+    """Return the hash of what draws a data set's pictures: a part of every run's key."""
+    # A loader belongs to its data set and may change with it; the decoder for files has a version of its own.
     drawn_by = [spec.name, spec.version, spec.loader] if spec.loader else []
-    return sha256_of({"decoder": DECODE_VERSION, "loader": drawn_by, "recipe": recipe.model_dump(mode="json")})
+    return sha256_of({"decoder": DECODE_VERSION, "loader": drawn_by})
+
+
+def _recipe_hash(spec: DatasetSpec, recipe: ImageRecipe) -> str:
+    return sha256_of({"drawing": drawing_sha256(spec), "recipe": recipe.model_dump(mode="json")})
 
 
 def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Row], recipe: ImageRecipe) -> Draw:
@@ -141,7 +145,7 @@ def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Ro
 
 
 def _changed(spec: DatasetSpec, root: Path, problem: str) -> DataError:
-    return DataError(f"data set '{spec.name}': {problem}", f"read it again: ucdver data add {spec.name} --root {root}")
+    return DataError(f"data set '{spec.name}': {problem}", how_to_get(spec, root))
 
 
 def _decode(

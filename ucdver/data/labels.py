@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ucdver.data.manifest import Row
 from ucdver.errors import DataError
 from ucdver.registry import Registry
+from ucdver.spec.base import sha256_of
 from ucdver.spec.labels import LabelMap, LabelSpace
 from ucdver.spec.task import Task
 
@@ -29,11 +30,13 @@ class _Reading:
 
     @property
     def name(self) -> str:
-        return self.through.name if self.through else self.space
+        if self.through is None:
+            return self.space
+        return f"{self.through.name}:{sha256_of(self.through.table)[:12]}"
 
 
 def label_source(dataset: str, task: Task, registry: Registry) -> str:
-    """Return what `RunSpec.labels` holds for a data set: the name of the map, or of the task's own space.
+    """Return what `RunSpec.labels` holds for a data set: map and hash of its table, or the task's own space.
 
     Raises:
         DataError: no map, or more than one, leads from the data set's labels to the task's space.

@@ -22,7 +22,7 @@ class Members:
 
     Attributes:
         domain: the domain.
-        rows: its members, in the order of their ids.
+        rows: its members, in the manifest's order.
         numbers: int64 [N], where each stands among all rows of the domain, and so in its image store.
         labels: int64 [N], class indices. Whoever builds a target view must not read them.
     """

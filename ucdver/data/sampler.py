@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ucdver.errors import DataError
-from ucdver.train.seeds import generator
+from ucdver.seeds import generator
 
 
 class CounterSampler:

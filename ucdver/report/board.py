@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ucdver.spec.plugin import MetricSpec
 from ucdver.stats.intervals import Interval
@@ -87,6 +87,7 @@ class Leaderboard:
         averages: by method, mean over columns with an interval over seeds; None when a cell lacks a seed.
         ranks: by method, mean rank over columns; None when the method is not ranked.
         footnotes: plain sentences that belong under the table.
+        options: by method, what the suite or the command line set apart from the method's defaults.
     """
 
     suite: str
@@ -101,6 +102,7 @@ class Leaderboard:
     averages: dict[str, Interval | None]
     ranks: dict[str, float | None]
     footnotes: tuple[str, ...]
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

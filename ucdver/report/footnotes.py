@@ -12,6 +12,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         _numbers(board),
         *_baselines(board),
         *_ranking(board),
+        *_options(board),
         *_oracles(board),
         *_partial(board),
         *_unranked(board),
@@ -62,6 +63,14 @@ def _ranking(board: Leaderboard) -> list[str]:
         why = f"the label space declares no {board.metric.needs}"
         sentences.append(f"{', '.join(left_out)}: left out of average and rank, {why}.")
     return sentences
+
+
+def _options(board: Leaderboard) -> list[str]:
+    """Say which methods do not run with their defaults: a changed option must never pass for the method itself."""
+    return [
+        f"{method_label(board, method)}: {', '.join(f'{name} = {value}' for name, value in options.items())}."
+        for method, options in board.options.items()
+    ]
 
 
 def _oracles(board: Leaderboard) -> list[str]:

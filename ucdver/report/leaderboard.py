@@ -69,6 +69,7 @@ def build_leaderboard(
         averages={m: _average(grid, columns, cells[m], m) for m in order},
         ranks={m: ranks[m] for m in order},
         footnotes=(),
+        options={m: plan.suite.methods[m] for m in order if plan.suite.methods[m]},
     )
     return replace(board, footnotes=footnotes(board))
 

@@ -22,11 +22,11 @@ from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.store import RunStore
+from ucdver.seeds import derive_seed
 from ucdver.spec.base import sha256_of
 from ucdver.spec.run import Cost, RunSpec
 from ucdver.train.loop import Loop
 from ucdver.train.predict import predict_all
-from ucdver.train.seeds import derive_seed
 
 
 class Attempt:

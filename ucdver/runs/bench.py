@@ -60,6 +60,12 @@ class Bench:
         """Cut the suite down before it is planned."""
         self.suite = restrict(self.suite, self.registry, methods, tasks, seeds, settings, protocol)
 
+    def check_machine(self, executor: str, device: str) -> None:
+        """Refuse an executor or a device that is not there, before anything is fetched or written."""
+        if executor != "auto":
+            self.registry.executors.get(executor)
+        _device(device)
+
     def plan(self) -> Plan:
         """Return the plan, made once."""
         return self._plan
@@ -95,6 +101,7 @@ class Bench:
     ) -> None:
         """Carry out what is to be run; every event goes to `listen`."""
         specs = [item.spec for item in self.scheduled if item.state == "to run"]
+        self.store.root.mkdir(parents=True, exist_ok=True)
         chosen = _device(device)
         workers = min(jobs or (1 if chosen == "cuda" else _cores()), max(1, len(specs)))
         name = executor if executor != "auto" else "processes" if workers > 1 else "local"

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ucdver.backbones.build import weights_sha256
+from ucdver.backbones.build import check_backbone, weights_sha256
 from ucdver.data.catalog import Catalog
+from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
+from ucdver.discovery import LOCAL_MODULE
 from ucdver.errors import DataError, SpecError, suggestion
-from ucdver.methods.config import resolve_config
+from ucdver.methods.config import method_class, resolve_config, source_sha256
 from ucdver.registry import Registry
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
@@ -53,7 +55,7 @@ def restrict(
     for name, options in chosen.items():
         resolve_config(registry, name, options)
     if protocol and protocol != suite.protocol.id:
-        budget = {"steps": suite.protocol.steps, "checkpoints": suite.protocol.checkpoints}
+        budget = {"steps": suite.protocol.steps}
         suite = suite.model_copy(
             update={
                 "protocol": registry.protocols.get(protocol).model_copy(update=budget),
@@ -68,7 +70,7 @@ def restrict(
     return suite.model_copy(
         update={
             "methods": chosen,
-            "tasks": tuple(known[t] for t in tasks) if tasks else suite.tasks,
+            "tasks": tuple(known[t] for t in dict.fromkeys(tasks)) if tasks else suite.tasks,
             "seeds": tuple(range(seeds)) if seeds is not None else suite.seeds,
         }
     )
@@ -80,7 +82,9 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
     Data sets are looked up here, once each, and with `fetch` fetched where that can be done; then a suite none of whose
     tasks has its data is a DataError.
     """
-    weights = weights_sha256(registry, suite.recipe)
+    check_backbone(registry, suite.recipe.backbone)
+    # The weights of a hub are fetched to be hashed, which a dry run must not do.
+    weights = weights_sha256(registry, suite.recipe) if fetch or suite.recipe.weights != "hub" else ""
     faults = _absent(suite, catalog, fetch)
     data = _fingerprints(suite, catalog, faults)
     entries: list[PlanEntry] = []
@@ -132,6 +136,14 @@ def _fingerprints(suite: Suite, catalog: Catalog, faults: Mapping[str, DataError
     return found
 
 
+def _version(registry: Registry, method: str) -> str:
+    """Return the method's version; that of a method in `ucdver_local.py` follows every edit of its file."""
+    spec = registry.methods.get(method)
+    if spec.target.partition(":")[0] != LOCAL_MODULE:
+        return spec.version
+    return f"{spec.version}+{source_sha256(method_class(registry, method))[:12]}"
+
+
 def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
     spec = registry.methods.get(name)
     setting = suite.protocol.setting
@@ -151,7 +163,7 @@ def _run_spec(
     weights: str,
 ) -> RunSpec:
     config = resolve_config(registry, method, options).model_dump(mode="json")
-    version = registry.methods.get(method).version
+    version = _version(registry, method)
     return RunSpec(
         task=task,
         classes=registry.label_spaces.get(task.label_space).classes,
@@ -161,5 +173,6 @@ def _run_spec(
         seed=seed,
         data={str(d): fingerprints[str(d)] for d in (*task.sources, *task.targets)},
         labels={name: label_source(name, task, registry) for name in task.datasets},
+        pictures={name: drawing_sha256(registry.datasets.get(name)) for name in task.datasets},
         weights_sha256=weights,
     )

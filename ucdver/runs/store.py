@@ -30,12 +30,15 @@ class RunStore:
         """Return the record of a run, or None when it has not ended; a damaged record is a DataError."""
         path = self.folder(key) / "record.json"
         try:
-            return RunRecord.model_validate_json(path.read_bytes())
+            record = RunRecord.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except (ValidationError, ValueError) as error:
             first = str(error).splitlines()[0]
             raise DataError(f"{path} is damaged: {first}", "remove that folder and run the suite again") from error
+        if record.spec.key() != key:
+            raise DataError(f"{path} is the record of another run", "remove that folder and run the suite again")
+        return record
 
     def write_spec(self, spec: RunSpec) -> Path:
         """Write `spec.json` and return the run's folder."""

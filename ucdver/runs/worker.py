@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 import traceback
+from pathlib import Path
 
 import torch
 
@@ -15,8 +17,11 @@ from ucdver.runs.lock import RunLock
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.provenance import collect, now
 from ucdver.runs.store import RunStore
+from ucdver.seeds import scoped_seed
 from ucdver.spec.run import RunRecord, RunSpec
-from ucdver.train.seeds import scoped_seed
+
+#: A sign of life this often; each is a file flushed to disk.
+BEAT_SECONDS = 5.0
 
 
 def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunRecord:
@@ -32,7 +37,9 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
         if ended is not None and ended.status == "done" and not options.fresh:
             return ended
         (folder / "record.json").unlink(missing_ok=True)
-        if options.fresh or ended is not None:
+        _sweep(folder)
+        # A run whose process was killed left no traceback: it goes on from its checkpoint.
+        if options.fresh or (ended is not None and ended.traceback):
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             (folder / "log.jsonl").unlink(missing_ok=True)
         store.write_spec(spec)
@@ -43,9 +50,22 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
         return record
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process was about to write; the lock is held, so nobody else is writing."""
+    for path in folder.rglob(".*.tmp*"):
+        path.unlink(missing_ok=True)
+    for path in folder.rglob(".tmp-*"):
+        path.unlink(missing_ok=True)
+
+
 def _beating(observe: Observer, lock: RunLock) -> Observer:
+    last = time.monotonic()
+
     def observed(done: int, total: int, losses: dict[str, float]) -> None:
-        lock.beat()
+        nonlocal last
+        if time.monotonic() - last > BEAT_SECONDS:
+            lock.beat()
+            last = time.monotonic()
         observe(done, total, losses)
 
     return observed

@@ -54,7 +54,6 @@ class Protocol(Value):
     phases: tuple[Phase, ...]
     split: SplitRule = SplitRule()
     steps: int = Field(default=300, ge=1)
-    checkpoints: tuple[float, ...] = (1.0,)
     seeds: tuple[int, ...] = (0, 1, 2)
     summary: str = ""
 
@@ -71,12 +70,7 @@ class Protocol(Value):
             raise ValueError(f"protocol '{self.id}' is 'sfda', where source and target are never seen together")
         if any(not (p.source or p.target) for p in self.phases):
             raise ValueError(f"a phase of protocol '{self.id}' sees nothing")
-        if (
-            not self.checkpoints
-            or self.checkpoints[-1] != 1.0
-            or any(not 0 < a < b for a, b in zip((1e-12, *self.checkpoints), self.checkpoints, strict=False))
-        ):
-            raise ValueError("checkpoints are rising fractions of the budget that end with 1.0")
+        self.phase_steps()
         return self
 
     def phase_steps(self) -> tuple[int, ...]:

@@ -76,7 +76,8 @@ class Recipe(Value):
     image: ImageRecipe = ImageRecipe()
     augment: AugmentRecipe = AugmentRecipe()
     optim: OptimRecipe = OptimRecipe()
-    batch_size: int = Field(default=32, ge=1)
+    # Batch normalisation needs two images.
+    batch_size: int = Field(default=32, ge=2)
     bottleneck: int = Field(default=128, ge=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

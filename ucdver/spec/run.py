@@ -9,6 +9,9 @@ from ucdver.spec.protocol import Protocol
 from ucdver.spec.recipe import Recipe
 from ucdver.spec.task import Task
 
+#: Raised by hand when the loop, the augmentation or a network of ucdver itself comes to give other results.
+ENGINE = 1
+
 Status = Literal["done", "failed", "skipped"]
 
 
@@ -23,8 +26,9 @@ class MethodChoice(Value):
 class RunSpec(Value):
     """Everything declared that can move a result; its `key()` names the run on disk.
 
-    `data` maps each domain to the fingerprint of its rows, `labels` each data set to the label map used (or the
-    space's own name), and `weights_sha256` is empty for a network trained from scratch. Paths, worker counts and
+    `data` maps each domain to the fingerprint of its rows, `pictures` each data set to the hash of what draws them (its
+    version, its loader, the decoder), `labels` each data set to the label map used and the hash of its table (or to
+    the space's own name), and `weights_sha256` is empty for a network trained from scratch. Paths, worker counts and
     device names are no part of it: they go into the record's provenance.
     """
 
@@ -36,7 +40,9 @@ class RunSpec(Value):
     seed: int
     data: dict[str, str]
     labels: dict[str, str]
+    pictures: dict[str, str] = {}
     weights_sha256: str = ""
+    engine: int = ENGINE
 
     def key(self) -> str:
         """Return the sha256 of the canonical JSON of the declared values, as 64 hexadecimal digits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,7 @@ class Suite(Value):
     title: str = ""
     protocol: Protocol
     tasks: tuple[Task, ...] = Field(min_length=1)
-    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
+    methods: dict[str, dict[str, Any]] = Field(min_length=1)
     recipe: Recipe = Recipe()
     seeds: tuple[int, ...] = (0, 1, 2)
     metric: str = "accuracy"
@@ -41,7 +41,7 @@ class PlanEntry(Value):
     task: str
     method: str
     seed: int
-    key: str = ""
+    key: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     status: str = "planned"
     reason: str = ""
 

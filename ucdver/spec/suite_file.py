@@ -26,7 +26,6 @@ _TOP = {
     "title",
     "protocol",
     "steps",
-    "checkpoints",
     "seeds",
     "metric",
     "methods",
@@ -60,6 +59,7 @@ class SuiteReader:
         except tomllib.TOMLDecodeError as error:
             raise SpecError(f"{self.place} is not TOML: {error}") from error
         self._known_keys(data, _TOP, ())
+        self._shapes(data)
         if "task" not in data:
             raise SpecError(
                 f"{self.place} has no task", "add a [[task]] table with id, sources, targets and label_space"
@@ -74,8 +74,7 @@ class SuiteReader:
             "recipe": data.get("recipe", {}),
             "metric": data.get("metric", "accuracy"),
         }
-        seeds = data.get("seeds", list(values["protocol"].seeds))
-        values["seeds"] = tuple(range(seeds)) if isinstance(seeds, int) else seeds
+        values["seeds"] = self._seeds(data, values["protocol"])
         self._recipe_keys(data.get("recipe", {}))
         self._registered("metrics", values["metric"], ("metric",))
         try:
@@ -85,6 +84,29 @@ class SuiteReader:
 
     def _fail(self, path: tuple[str | int, ...], problem: str, hint: str = "", mention: str = "") -> SpecError:
         return SpecError(f"{self.place}:{line_of(self.text, path, mention)}: {problem}", hint)
+
+    def _shapes(self, data: dict[str, Any]) -> None:
+        """Refuse a value where a table belongs, in the words of TOML."""
+        for name in ("recipe", "split", "method"):
+            if not isinstance(data.get(name, {}), dict):
+                raise self._fail((name,), f"'{name}' is a table, not a value", f"write [{name}] and its keys below it")
+        for name, options in data.get("method", {}).items():
+            if not isinstance(options, dict):
+                raise self._fail(("method", name), f"'method.{name}' is a table", f"write [method.{name}]")
+        tasks = data.get("task", [])
+        if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+            raise self._fail(("task",), "tasks are a list of tables", "write [[task]], with two brackets, for each")
+
+    def _seeds(self, data: dict[str, Any], protocol: Protocol) -> tuple[int, ...]:
+        """Return the seeds: a number of them counted from 0, or a list."""
+        seeds = data.get("seeds", list(protocol.seeds))
+        if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+            return tuple(range(seeds))
+        if isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds):
+            return tuple(seeds)
+        raise self._fail(
+            ("seeds",), f"seeds = {seeds!r} is not a number of seeds", "write seeds = 3 or seeds = [0, 1, 2]"
+        )
 
     def _known_keys(self, table: dict[str, Any], known: set[str], path: tuple[str | int, ...]) -> None:
         for key in table:
@@ -109,7 +131,7 @@ class SuiteReader:
 
     def _protocol(self, data: dict[str, Any]) -> Protocol:
         chosen: Protocol = self._registered("protocols", data.get("protocol", "uda"), ("protocol",))
-        changes: dict[str, Any] = {k: data[k] for k in ("steps", "checkpoints") if k in data}
+        changes: dict[str, Any] = {k: data[k] for k in ("steps",) if k in data}
         if "split" in data:
             split = chosen.split.model_dump()
             self._known_keys(data["split"], set(split), ("split",))
@@ -150,6 +172,8 @@ class SuiteReader:
             where = (*path, "label_maps", dataset)
             if dataset not in task.datasets:
                 raise self._fail(where, f"task '{task.id}' does not read data set '{dataset}'")
+            if name == task.label_space:
+                continue
             label_map = self._registered("label_maps", name, where)
             try:
                 label_map.check(self.registry.label_spaces.get(label_map.source), target)

@@ -17,6 +17,7 @@ from ucdver.data.feeder import Feeder
 from ucdver.data.views import TaskData
 from ucdver.errors import SpecError
 from ucdver.methods.base import Method
+from ucdver.seeds import seed_step
 from ucdver.spec.protocol import Phase
 from ucdver.spec.run import RunSpec
 from ucdver.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -24,7 +25,6 @@ from ucdver.train.guard import LossGuard
 from ucdver.train.log import RunLog
 from ucdver.train.optim import build_optimiser, set_lr
 from ucdver.train.predict import training_views
-from ucdver.train.seeds import seed_step
 
 #: What the loop tells its caller: steps done, steps in all, the latest losses.
 Observer = Callable[[int, int, dict[str, float]], None]
@@ -75,6 +75,10 @@ class Loop:
             if saved is None or saved.phase <= number:
                 resume = saved if saved is not None and saved.phase == number else None
                 self._run_phase(number, phase, steps, done, resume, observe)
+            else:
+                # What an earlier phase made or froze must be there before its weights are loaded.
+                self.method.start_phase(phase.name)
+                build_optimiser(self.method, self.optim)
             done += steps
         return self.seconds
 
@@ -171,4 +175,6 @@ def _checked(method: Method, losses: dict[str, Tensor]) -> dict[str, Tensor]:
     for key, loss in losses.items():
         if not isinstance(loss, Tensor) or loss.dim() != 0:
             raise SpecError(f"{name}.step: loss '{key}' must be a scalar tensor")
+        if loss.device != losses["total"].device:
+            raise SpecError(f"{name}.step: loss '{key}' is on {loss.device}, and the total on {losses['total'].device}")
     return losses

@@ -13,6 +13,7 @@ from multiprocessing.context import SpawnProcess
 
 from ucdver.errors import RunLockedError
 from ucdver.runs.events import Listener, RunEvent
+from ucdver.runs.lock import RunLock
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.provenance import now
 from ucdver.runs.store import RunStore
@@ -43,6 +44,10 @@ def serve(pipe: Connection, options: WorkerOptions) -> None:
             record = execute(spec, options, observe)
         except RunLockedError as error:
             pipe.send(RunEvent("waiting", spec, reason=str(error)))
+        except OSError as error:
+            # The record itself could not be written: say why before this process is of no use any more.
+            reason = f"{error.filename or options.runs}: {error.strerror}; is the disk full?"
+            pipe.send(RunEvent("ended", spec, record=RunRecord(spec=spec, status="failed", reason=reason)))
         else:
             pipe.send(RunEvent("ended", spec, record=record))
 
@@ -142,5 +147,13 @@ class ProcessExecutor:
         if code == -signal.SIGKILL:
             reason += "; when memory ran out, use fewer workers (-j) or a smaller batch"
         record = RunRecord(spec=spec, status="failed", reason=reason)
-        RunStore(self.options.runs).write_record(record)
+        store = RunStore(self.options.runs)
+        try:
+            with RunLock(store.folder(spec.key())):
+                ended = store.record(spec.key())
+                if ended is not None and ended.status == "done":
+                    return RunEvent("ended", spec, record=ended)
+                store.write_record(record)
+        except RunLockedError as error:
+            return RunEvent("waiting", spec, reason=str(error))
         return RunEvent("ended", spec, record=record)

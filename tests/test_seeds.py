@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucdver.train.seeds import derive_seed, generator, scoped_seed, seed_step
+from ucdver.seeds import derive_seed, generator, scoped_seed, seed_step
 
 PARTS = st.lists(st.one_of(st.integers(-(2**70), 2**70), st.text(max_size=8)), max_size=4)
 
