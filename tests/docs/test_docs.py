@@ -15,12 +15,15 @@ import pytest
 
 import ucdver
 from ucdver import hookspecs
-from ucdver.cli.app import COMMANDS
+from ucdver.cli.app import COMMANDS, main
 from ucdver.methods.config import resolve_config
 from ucdver.plugins import load_registry
 from ucdver.spec import plugin as specs
-from ucdver.spec.protocol import SplitRule
+from ucdver.spec.base import Value
+from ucdver.spec.labels import LabelMap, LabelSpace
+from ucdver.spec.protocol import Phase, Protocol, SplitRule
 from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
+from ucdver.spec.suite import Suite
 from ucdver.spec.suite_file import load_suite
 from ucdver.spec.task import Task
 from ucdver_emotion.emoji_labels import all_labels, labelled
@@ -79,11 +82,29 @@ def test_every_field_of_a_spec_is_told_in_its_row(name: str) -> None:
         assert re.search(rf"`{field}\b", row), f"{name}.{field} is not in: {row}"
 
 
-@pytest.mark.parametrize("value", [Recipe, ImageRecipe, AugmentRecipe, OptimRecipe, SplitRule, Task])
-def test_every_key_of_a_suite_is_told(value: type[Recipe]) -> None:
-    told = set(re.findall(r"`(\w+)`", "\n".join(x for x in page("suites.md").splitlines() if x.startswith("| `"))))
-    nested = {"image", "augment", "optim"} if value is Recipe else set()
-    assert set(value.model_fields) - nested - told == set()
+@pytest.mark.parametrize("value", [LabelSpace, LabelMap, Task, Protocol, Phase, SplitRule])
+def test_every_field_of_a_value_is_told_in_its_row(value: type[Value]) -> None:
+    (row,) = [line for line in page("plugins.md").splitlines() if line.startswith(f"| `{value.__name__}` |")]
+    told = set(re.findall(r"`(\w+)(?:=[^`]*)?`", row)) - {value.__name__, "Domain", "None"}
+    assert told == set(value.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("title", "keys"),
+    [
+        ("### `[recipe]`", set(Recipe.model_fields) - {"image", "augment", "optim"}),
+        ("### `[recipe.image]`", set(ImageRecipe.model_fields)),
+        ("### `[recipe.augment]`", set(AugmentRecipe.model_fields)),
+        ("### `[recipe.optim]`", set(OptimRecipe.model_fields)),
+        ("### `[split]`", set(SplitRule.model_fields)),
+        ("### `[[task]]`", set(Task.model_fields)),
+        ("## Keys", (set(Suite.model_fields) - {"tasks", "recipe"}) | {"steps"}),
+    ],
+)
+def test_the_keys_of_a_suite_that_are_told_are_those_that_there_are(title: str, keys: set[str]) -> None:
+    section = re.split(r"\n##", page("suites.md").partition(f"{title}\n")[2])[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert {key for cell in rows for key in re.findall(r"`(\w+)`", cell)} == keys
 
 
 @pytest.mark.parametrize("protocol", load_registry().protocols.names)
@@ -99,13 +120,15 @@ def test_every_command_is_told_with_an_example(command: str) -> None:
     assert f"\n$ ucdver {command}" in section
 
 
-def test_every_option_of_bench_is_told() -> None:
-    from ucdver.cli.bench import bench
-
-    names = [name.strip("_").replace("_", "-") for name in inspect.signature(bench).parameters if name != "suite"]
-    section = page("cli.md").partition("\n## ucdver bench\n")[2].partition("\n## ")[0]
-    for name in names:
-        assert f"--{name}" in section
+@pytest.mark.parametrize("command", ["bench", "leaderboard"])
+def test_the_options_that_are_told_are_those_that_there_are(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    there = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out.partition("Options:")[2])) - {"--help"}
+    section = page("cli.md").partition(f"\n## ucdver {command}\n")[2].partition("\n## ")[0]
+    told = {
+        name for x in section.splitlines() if x.startswith("| `-") for name in re.findall(r"--[a-z-]+", x.split("|")[1])
+    }
+    assert told == there
 
 
 @pytest.mark.parametrize("icons", ICON_SETS, ids=lambda icons: icons.domain)
