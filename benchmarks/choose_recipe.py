@@ -73,8 +73,12 @@ CANDIDATES: dict[str, tuple[Recipe, int]] = {
     )
 }
 CANDIDATES |= {
-    "convnet_s 48 light, 600 steps": (recipe(48, LIGHT, "convnet_s"), 600),
+    "convnet_s 48 light, 500 steps": (recipe(48, LIGHT, "convnet_s"), 500),
+    "convnet_s 48 colour, 400 steps": (recipe(48, COLOUR, "convnet_s"), 400),
+    "convnet_s 48 colour, 500 steps": (recipe(48, COLOUR, "convnet_s"), 500),
+    "convnet_s 64 colour, 500 steps": (recipe(64, COLOUR, "convnet_s"), 500),
     "convnet_s 48 light, lr .005": (recipe(48, LIGHT, "convnet_s", lr=5e-3), 300),
+    "convnet_s 48 colour, 500, lr .005": (recipe(48, COLOUR, "convnet_s", lr=5e-3), 500),
     "convnet_s 48 light, dropout .5": (recipe(48, LIGHT, "convnet_s", dropout=0.5), 300),
 }
 
@@ -112,7 +116,7 @@ def main() -> None:
     catalog = Catalog(registry, data_home())
     store = RunStore(arguments.runs.resolve())
     options = WorkerOptions(runs=store.root, home=catalog.home)
-    print(f"{'candidate':<32}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
+    print(f"{'candidate':<36}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
     for name in arguments.names or CANDIDATES:
         planned = make_plan(
             suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds), registry, catalog
@@ -129,7 +133,7 @@ def main() -> None:
             )
             seconds.append(record.cost.train_seconds if record and record.cost else float("nan"))
         accuracy, balanced = np.mean(np.array(values, dtype=float), axis=0)
-        print(f"{name:<32}{accuracy:>9.3f}{balanced:>9.3f}{np.mean(seconds):>9.1f}", flush=True)
+        print(f"{name:<36}{accuracy:>9.3f}{balanced:>9.3f}{np.mean(seconds):>9.1f}", flush=True)
 
 
 if __name__ == "__main__":

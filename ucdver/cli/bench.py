@@ -145,7 +145,7 @@ def _print_table(session: Bench) -> None:
     from ucdver.report.leaderboard import build_leaderboard
     from ucdver.report.table import export
 
-    board = build_leaderboard(session.store, session.registry, session.plan().remembered)
+    board = build_leaderboard(session.store, session.registry, session.store.plan(session.suite.name))
     typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 

@@ -56,7 +56,9 @@ def _suite_facts(suite: Suite) -> dict[str, Any]:
         {"id": t["id"], "sources": t["sources"], "targets": t["targets"], "label_space": t["label_space"]}
         for t in facts.pop("tasks")
     ]
-    return {**facts, "tasks": tasks}
+    # A list, since a method without options is an empty table, and those are not shown.
+    methods = [{"method": name, "options": options} for name, options in facts.pop("methods").items()]
+    return {**facts, "methods": methods, "tasks": tasks}
 
 
 def _data_facts(registry: Registry, name: str) -> dict[str, Any]:

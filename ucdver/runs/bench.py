@@ -18,6 +18,7 @@ from ucdver.methods.config import resolve_config
 from ucdver.plugins import load_registry
 from ucdver.registry import load_callable
 from ucdver.runs.events import Executor, Listener
+from ucdver.runs.merge import merged
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan, make_plan, restrict
 from ucdver.runs.schedule import Rerun, Scheduled, schedule
@@ -38,6 +39,7 @@ class Bench:
 
     def __init__(self, runs: Path, suite: str, rerun: Rerun = "missing", *, fetch: bool = True) -> None:
         self.fetch = fetch
+        self.restricted = False
         beside = Path(suite).parent if suite.endswith(".toml") else Path.cwd()
         self.local = beside.resolve() if (beside / "ucdver_local.py").is_file() else None
         self.registry = load_registry(self.local)
@@ -57,7 +59,8 @@ class Bench:
         settings: Mapping[str, Mapping[str, Any]],
         protocol: str = "",
     ) -> None:
-        """Cut the suite down before it is planned."""
+        """Cut the suite down before it is planned; its table then keeps the rows that other benches made."""
+        self.restricted = bool(methods or tasks or seeds or settings)
         self.suite = restrict(self.suite, self.registry, methods, tasks, seeds, settings, protocol)
 
     def check_machine(self, executor: str, device: str) -> None:
@@ -80,8 +83,11 @@ class Bench:
         return schedule(self._plan.runs, self.store, self.rerun)
 
     def prepare(self, tell: Preparing) -> None:
-        """Remember the plan and decode, once, the images of every domain that is needed."""
-        self.store.write_plan(self._plan.remembered)
+        """Remember the plan, beside what an earlier one has, and decode the images of every domain that is needed."""
+        plan = self._plan.remembered
+        if self.restricted and self.suite.name in self.store.suites():
+            plan = merged(self.store.plan(self.suite.name), plan)
+        self.store.write_plan(plan)
         needed = [item.spec for item in self.scheduled if item.state == "to run"]
         for domain in dict.fromkeys(d for spec in needed for d in (*spec.task.sources, *spec.task.targets)):
 

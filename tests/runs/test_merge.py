@@ -1,0 +1,58 @@
+from collections.abc import Callable
+from pathlib import Path
+
+from support.small_suite import SUITE
+
+from ucdver.cli.app import main
+from ucdver.runs.merge import merged
+from ucdver.runs.plan import Plan
+from ucdver.runs.store import RunStore
+
+Planner = Callable[..., Plan]
+TWO = (
+    SUITE
+    + """
+[[task]]
+id = "two"
+sources = ["toy:outline"]
+targets = ["toy:filled"]
+label_space = "toy3"
+"""
+)
+
+
+def test_a_part_of_a_suite_keeps_what_was_planned_beside_it(plan: Planner) -> None:
+    whole = plan(TWO).remembered
+    part = plan(SUITE.replace('"source_only", "target_only"', '"dann"')).remembered
+    both = merged(whole, part)
+    assert set(both.suite.methods) == {"source_only", "target_only", "dann"}
+    assert [task.id for task in both.suite.tasks] == ["one", "two"]
+    assert len(both.entries) == len(whole.entries) + len(part.entries)
+    assert both.oracles == ("target_only",)
+
+
+def test_a_cell_planned_again_stands_once_and_a_changed_option_drops_the_old_cells(plan: Planner) -> None:
+    whole = plan(TWO).remembered
+    assert sorted(e.key for e in merged(whole, plan(SUITE).remembered).entries) == sorted(e.key for e in whole.entries)
+    changed = plan(SUITE + "\n[method.source_only]\nlabel_smoothing = 0.1\n").remembered
+    entries = [e for e in merged(whole, changed).entries if e.method == "source_only"]
+    assert {e.task for e in entries} == {"one"}
+    assert len([e for e in merged(whole, changed).entries if e.method == "target_only"]) == 4
+
+
+def test_what_does_not_compare_is_not_mixed(plan: Planner) -> None:
+    whole = plan(TWO).remembered
+    for old, new in (("steps = 6", "steps = 7"), ("batch_size = 8", "batch_size = 9"), ("toy:filled", "toy:unrelated")):
+        other = plan(SUITE.replace(old, new)).remembered
+        assert merged(whole, other) == other
+    assert merged(None, whole) == whole
+
+
+def test_a_bench_of_one_method_adds_a_row_to_the_table(plan: Planner, tmp_path: Path, home: Path) -> None:
+    plan(SUITE.replace("seeds = 2", "seeds = 1"))
+    runs, suite = str(tmp_path / "runs"), str(tmp_path / "small.toml")
+    assert main(["bench", suite, "-m", "source_only", "--runs", runs]) == 0
+    assert main(["bench", suite, "-m", "target_only", "--runs", runs]) == 0
+    assert set(RunStore(tmp_path / "runs").plan().suite.methods) == {"source_only", "target_only"}
+    assert main(["bench", suite, "--runs", runs]) == 0
+    assert list(RunStore(tmp_path / "runs").plan().suite.methods) == ["source_only", "target_only"]
