@@ -30,7 +30,7 @@ from ucdver_emotion.emoji_labels import all_labels, labelled
 from ucdver_emotion.icon_sets import ICON_SETS, IconSet
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Places on somebody's own machine; a reader has none of them.
 FORBIDDEN = ("/work", "/tmp", "shared/")
 HOOKS = [name for name in vars(hookspecs) if name.startswith("ucdver_")]
