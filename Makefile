@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 # New exact versions for constraints.txt, from the lower bounds in pyproject.toml.
 lock: setup
-	$(BIN)/uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --upgrade --all-extras --no-header --no-annotate \
 		--python-version 3.11 pyproject.toml --output-file constraints.txt
 	$(BIN)/uv --version | sed 's/uv \([0-9.]*\).*/uv==\1/' >> constraints.txt
 

@@ -18,7 +18,7 @@ from ucdver.report.format import Row, Shown, headers, metric_label, one_line, ro
 _PADDING = 1
 # Between two columns rich writes the padding and the blank that stands for a rule.
 _GAP = _PADDING + 1
-_LONGEST_WORD = 20
+_LONGEST_WORD = 18
 _STYLES = {"failed": "red", "missing": "yellow", "not_applicable": "dim", "partial": "yellow"}
 
 
