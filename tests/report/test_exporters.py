@@ -47,6 +47,12 @@ def board(runs: FakeRuns) -> Leaderboard:
     return build_leaderboard(runs.store, runs.registry, runs.plan)
 
 
+@pytest.fixture(autouse=True)
+def width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 100 characters, wherever the tests run."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 def write(name: str, board: Leaderboard) -> str:
     spec = next(spec for spec in EXPORTERS if spec.name == name)
     text = load_callable(spec.target, name)(board)
