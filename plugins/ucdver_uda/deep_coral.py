@@ -54,7 +54,8 @@ class DeepCORAL(Method):
 
         The weight depends on the form. Divided by 4 d^2 the loss is minute: the paper raises its weight until both
         losses end up about equal, which on 128 to 500 features takes about 1,000. Settled on
-        USPS -> MNIST, where 10 gained little; that look was at test accuracy, so digits are no fair test of it. With `domainbed`, 1 is what is published.
+        USPS -> MNIST, where 10 gained little; that look was at test accuracy, so digits are no fair test of it.
+        With `domainbed`, 1 is what is published.
         """
 
         normalisation: Normalisation = "deep_coral"
