@@ -62,6 +62,8 @@ CHANGES = {
     "split": {"split": "val"},
     "group": {"group": "other"},
     "soft": {"soft": {"tiny3": {"red": 0.25, "blue": 0.75}}},
+    "text": {"text": "good night"},
+    "topic": {"topic": "01-panda"},
     "id": {"id": "plain/zzz"},
     "file": {"path": "pictures/noisy/000.png"},
 }

@@ -22,8 +22,9 @@ from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import DatasetSpec
 
 SPLITS = ("", "train", "val", "test")
-_COLUMNS = ("id", "path", "domain", "split", "group", "sha256", "labels", "soft")
-_FORMAT = "1"
+_TEXTS = ("id", "path", "domain", "split", "group", "text", "topic")
+_COLUMNS = (*_TEXTS, "sha256", "labels", "soft")
+_FORMAT = "2"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Row:
         split: `train`, `val`, `test`, or empty where the release has none.
         group: what must stay together in grouped splits (a concept, a person, a theme); empty for none.
         soft: class distributions by label space, where the release has votes.
+        text: what is written on the picture, or what the release says with it; never a label.
+        topic: what the release files it under (a sticker theme), where that is no label.
     """
 
     id: str
@@ -48,6 +51,8 @@ class Row:
     split: str = ""
     group: str = ""
     soft: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    text: str = ""
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,13 @@ class Manifest:
         return tuple(row for row in self.all_rows if row.domain == domain)
 
     def fingerprint(self, domain: str) -> str:
-        """Return the sha256 of the domain's rows: id, labels, soft, split, group, file hash; not the path."""
+        """Return the sha256 of the domain's rows: all their fields but the path, and the hash of each file."""
         return sha256_of(
             [
-                [row.id, dict(row.labels), _plain(row.soft), row.split, row.group, self.digests[row.id]]
+                [
+                    *(row.id, row.split, row.group, row.text, row.topic),
+                    *(dict(row.labels), _plain(row.soft), self.digests[row.id]),
+                ]
                 for row in self.rows(domain)
             ]
         )
@@ -119,7 +127,7 @@ class Manifest:
         """Write the manifest as Parquet, atomically."""
         values: dict[str, list[str]] = {name: [] for name in _COLUMNS}
         for row in self.all_rows:
-            for name in ("id", "path", "domain", "split", "group"):
+            for name in _TEXTS:
                 values[name].append(getattr(row, name))
             values["sha256"].append(self.digests[row.id])
             values["labels"].append(canonical_json(dict(row.labels)))
@@ -145,13 +153,9 @@ class Manifest:
             records: list[dict[str, str]] = table.select(list(_COLUMNS)).to_pylist()
             rows = tuple(
                 Row(
-                    r["id"],
-                    r["path"],
-                    r["domain"],
-                    json.loads(r["labels"]),
-                    r["split"],
-                    r["group"],
-                    json.loads(r["soft"]),
+                    **{name: r[name] for name in _TEXTS},
+                    labels=json.loads(r["labels"]),
+                    soft=json.loads(r["soft"]),
                 )
                 for r in records
             )
