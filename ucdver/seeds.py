@@ -18,6 +18,15 @@ def derive_seed(*parts: int | str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def run_seed(task: str, seed: int) -> int:
+    """Return the seed of a run: the same for every method on a task, independent between tasks.
+
+    Methods of one task so start from the same network and see the same order of images, while the errors of two
+    tasks are independent, which the interval of an average over tasks rests on.
+    """
+    return derive_seed("run", task, seed)
+
+
 def generator(*parts: int | str) -> np.random.Generator:
     """Return a numpy generator of its own (Philox, counter based) for `parts`."""
     return np.random.Generator(np.random.Philox(key=derive_seed(*parts)))

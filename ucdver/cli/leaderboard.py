@@ -29,6 +29,10 @@ def leaderboard(
     format_name: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="table, md, csv, latex, html or json.")
     ] = "table",
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="METHOD", help="Compare with this method; default: source_only."),
+    ] = None,
     by_class: Annotated[bool, typer.Option("--per-class", help="Show the recall of each class instead.")] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file, not to stdout.")
@@ -41,7 +45,7 @@ def leaderboard(
     if by_class:
         _print_classes(store, suite)
         return
-    board = build_leaderboard(store, registry, store.plan(suite), metric, selection)
+    board = build_leaderboard(store, registry, store.plan(suite), metric, selection, against)
     text = str(load_callable(exporter.target, f"exporter '{format_name}'")(board))
     if output is None:
         typer.echo(text.rstrip("\n"))

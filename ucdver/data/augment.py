@@ -21,7 +21,10 @@ _DRAWS = (
 )  # fmt: skip
 _LUMA = (0.299, 0.587, 0.114)
 # RGB to YIQ; a rotation of I and Q is a rotation of hue that keeps Y.
-_TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
+_TO_YIQ = torch.tensor(
+    [[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]], dtype=torch.float64
+)
+_FROM_YIQ = torch.linalg.inv(_TO_YIQ)
 _ERASE_AREA = (0.02, 0.33)
 _ERASE_ASPECT = (0.3, 1 / 0.3)
 
@@ -91,24 +94,34 @@ class Augment:
             return images
         channels = images.shape[1]
         eye = torch.eye(channels, dtype=images.dtype, device=images.device)
-        ones = torch.ones(channels, 1, dtype=images.dtype, device=images.device)
         brightness, contrast, saturation = (1 + _around(draws[n], getattr(recipe, n)) for n in fields[:3])
-        matrix = eye * (brightness * contrast)[:, None, None]
-        offset = torch.zeros_like(ones).expand(len(images), -1, -1)
+        gain = (brightness * contrast)[:, None, None]
+        matrix = eye * gain
+        offset = images.new_zeros(1, channels, 1).expand(len(images), -1, -1)
         if recipe.contrast:
             # About the mean grey of the brightened picture, which is the brightened mean grey.
             mean = images.mean((2, 3)) @ _luma(images)
-            offset = (brightness * mean * (1 - contrast))[:, None, None] * ones
-        if channels == 3:
-            grey = ones @ _luma(images)[None]
-            keep = torch.where(draws["grey"] < recipe.grey, 0.0, 1.0)[:, None, None]
-            vivid = eye * saturation[:, None, None] + grey * (1 - saturation)[:, None, None]
-            mixed = (eye * keep + grey * (1 - keep)) @ _hue(draws["hue"], recipe.hue, images) @ vivid
-            matrix, offset = mixed @ matrix, mixed @ offset
+            offset = offset + (brightness * mean * (1 - contrast))[:, None, None]
+        if channels == 3 and (recipe.saturation or recipe.hue or recipe.grey):
+            # Grey values pass through saturation and hue as they are, so the offset does, and turning grey last
+            # is turning grey at once.
+            grey = _luma(images).expand(3, 3)
+            vivid = grey + (eye - grey) * saturation[:, None, None]
+            if recipe.hue:
+                vivid = self._hue(draws["hue"]) @ vivid
+            matrix = torch.where((draws["grey"] < recipe.grey)[:, None, None], grey, vivid) * gain
         if recipe.invert:
             inverted = (draws["invert"] < recipe.invert)[:, None, None]
             matrix, offset = torch.where(inverted, -matrix, matrix), torch.where(inverted, 1 - offset, offset)
         return torch.baddbmm(offset, matrix, images.flatten(2)).view_as(images)
+
+    def _hue(self, uniform: Tensor) -> Tensor:
+        """Return matrices [B, 3, 3] that turn hue by a uniform draw of so many turns."""
+        angle = 2 * math.pi * _around(uniform, self.recipe.hue)
+        cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
+        turn = torch.stack([zero + 1, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(-1, 3, 3)
+        matrices: Tensor = _move(_FROM_YIQ, uniform) @ turn @ _move(_TO_YIQ, uniform)
+        return matrices
 
     def _erased(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
         """Return a mask [B, 1, H, W]: a rectangle in each sample that is erased (Zhong et al., AAAI 2020)."""
@@ -135,17 +148,6 @@ def _around(uniform: Tensor, half_width: float) -> Tensor:
 def _luma(images: Tensor) -> Tensor:
     weights = _LUMA if images.shape[1] == 3 else (1.0,)
     return _move(torch.tensor(weights), images)
-
-
-def _hue(uniform: Tensor, half_width: float, images: Tensor) -> Tensor:
-    """Return matrices [B, 3, 3] that turn hue by a uniform draw of so many turns."""
-    to_yiq = torch.tensor(_TO_YIQ, dtype=torch.float64)
-    from_yiq = torch.linalg.inv(to_yiq)
-    angle = 2 * math.pi * _around(uniform, half_width)
-    cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
-    turn = torch.stack([zero + 1, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(-1, 3, 3)
-    matrices: Tensor = _move(from_yiq, images) @ turn @ _move(to_yiq, images)
-    return matrices
 
 
 def _move(drawn: Tensor, images: Tensor) -> Tensor:

@@ -71,6 +71,20 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """How far a method's average lies from the reference's: positive is more, whatever is better.
+
+    Attributes:
+        interval: of the difference, paired by seed.
+        p: two-sided p-value of no difference, adjusted for the number of methods (Holm); None for one seed
+            and for oracles.
+    """
+
+    interval: Interval
+    p: float | None
+
+
+@dataclass(frozen=True)
 class Leaderboard:
     """A table of methods by columns for one suite, metric and selection rule.
 
@@ -87,6 +101,8 @@ class Leaderboard:
         averages: by method, mean over columns with an interval over seeds; None when a cell lacks a seed.
         ranks: by method, mean rank over columns; None when the method is not ranked.
         footnotes: plain sentences that belong under the table.
+        reference: the method that the others are compared with; empty where there is none.
+        differences: by method, its distance from the reference; None for the reference itself and for gaps.
         options: by method, what the suite or the command line set apart from the method's defaults.
     """
 
@@ -103,6 +119,8 @@ class Leaderboard:
     ranks: dict[str, float | None]
     footnotes: tuple[str, ...]
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reference: str = ""
+    differences: dict[str, Difference | None] = field(default_factory=dict)
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

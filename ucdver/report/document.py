@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from ucdver.report.board import Cell, Column, Leaderboard
+from ucdver.report.board import Cell, Column, Difference, Leaderboard
 from ucdver.stats.intervals import Interval
 
 
@@ -18,6 +18,7 @@ def export(board: Leaderboard) -> str:
         "metric": board.metric.model_dump(mode="json", include={"name", "higher_is_better", "percent"}),
         "selection": board.selection,
         "confidence": board.confidence,
+        "reference": board.reference or None,
         "columns": [_column(column) for column in board.columns],
         "methods": [_method(board, method) for method in board.methods],
         "cells": [_cell(cell) for cell in board.cells],
@@ -35,8 +36,13 @@ def _method(board: Leaderboard, method: str) -> dict[str, Any]:
         "name": method,
         "oracle": method in board.oracles,
         "average": _interval(board.averages[method]),
+        "difference": _difference(board.differences.get(method)),
         "rank": board.ranks[method],
     }
+
+
+def _difference(difference: Difference | None) -> dict[str, Any] | None:
+    return None if difference is None else {**(_interval(difference.interval) or {}), "p": difference.p}
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         _numbers(board),
         *_baselines(board),
         *_ranking(board),
+        *_against(board),
         *_options(board),
         *_oracles(board),
         *_partial(board),
@@ -29,7 +30,8 @@ def _numbers(board: Leaderboard) -> str:
     seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     alone = "; a single seed has none" if counts[0] == 1 else ""
     level = f"{board.confidence * 100:g} %"
-    return f"{text}; mean ± half-width of the {level} t-interval over {seeds} seeds{alone}."
+    several = ", of averages over the seeds of every task (Welch)" if len({c.task for c in board.columns}) > 1 else ""
+    return f"{text}; mean ± half-width of the {level} t-interval over {seeds} seeds{alone}{several}."
 
 
 def _baselines(board: Leaderboard) -> list[str]:
@@ -63,6 +65,29 @@ def _ranking(board: Leaderboard) -> list[str]:
         why = f"the label space declares no {board.metric.needs}"
         sentences.append(f"{', '.join(left_out)}: left out of average and rank, {why}.")
     return sentences
+
+
+def _against(board: Leaderboard) -> list[str]:
+    """Say what the differences are, and which of them are no accident of the seeds."""
+    found = {m: d for m, d in board.differences.items() if d is not None and m not in board.oracles}
+    if not found:
+        return []
+    level = 1 - board.confidence
+    told = [
+        f"{method_label(board, method)} (p {_p_text(d.p)})"
+        for method, d in found.items()
+        if d.p is not None and d.p < level
+    ]
+    text = f"vs {one_line(board.reference)}: difference of the averages"
+    if all(d.p is None for d in found.values()):
+        return [f"{text}; one seed, so it says nothing about chance."]
+    count = "1 comparison" if len(found) == 1 else f"{len(found)} comparisons"
+    how = f"told apart at {share_text(level, 0)} (t-test, Holm, {count})"
+    return [f"{text}, paired by seed; {how}: {', '.join(told) or 'none'}."]
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _options(board: Leaderboard) -> list[str]:

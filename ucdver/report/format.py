@@ -27,7 +27,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Row:
-    """One method: its label and its fields, the last two being the average and the rank."""
+    """One method: its label and its fields: the columns, the average, the difference, if any, and the rank."""
 
     label: str
     fields: tuple[Shown, ...]
@@ -54,14 +54,20 @@ def interval_text(interval: Interval, metric: MetricSpec) -> str:
     return mean if half is None else f"{mean} {PLUS_MINUS} {score_text(half, metric)}"
 
 
+def difference_text(interval: Interval, metric: MetricSpec) -> str:
+    """Return "+2.1 ± 0.8": a difference with its sign."""
+    text = interval_text(interval, metric)
+    return text if text.startswith("-") else f"+{text}"
+
+
 def rank_text(rank: float | None) -> str:
     """Return a mean rank with two decimals at most, or a dash for none."""
     return NONE if rank is None else f"{rank:.2f}".rstrip("0").rstrip(".")
 
 
-def share_text(share: float) -> str:
-    """Return a share as a percentage with one decimal."""
-    return f"{share * 100:.1f} %"
+def share_text(share: float, decimals: int = 1) -> str:
+    """Return a share as a percentage."""
+    return f"{share * 100:.{decimals}f} %"
 
 
 def title(board: Leaderboard) -> str:
@@ -88,8 +94,9 @@ def column_label(board: Leaderboard, column: Column | Cell) -> str:
 
 
 def headers(board: Leaderboard) -> tuple[str, ...]:
-    """Return the headings of the fields: the columns, the average, the rank."""
-    return (*(column_label(board, column) for column in board.columns), "average", "rank")
+    """Return the headings of the fields: the columns, the average, the difference where there is one, the rank."""
+    against = (f"vs {one_line(board.reference)}",) if board.reference else ()
+    return (*(column_label(board, column) for column in board.columns), "average", *against, "rank")
 
 
 def rows(board: Leaderboard) -> tuple[Row, ...]:
@@ -105,6 +112,9 @@ def _row(board: Leaderboard, method: str) -> Row:
     best = (max if board.metric.higher_is_better else min)(ranked, default=None)
     is_best = rank is not None and average is not None and average.mean == best
     cells.append(Shown(interval_text(average, board.metric), is_best) if average else Shown(NONE))
+    if board.reference:
+        difference = board.differences.get(method)
+        cells.append(Shown(difference_text(difference.interval, board.metric) if difference else NONE))
     cells.append(Shown(rank_text(rank), rank is not None and rank == _smallest(list(board.ranks.values()))))
     return Row(method_label(board, method), tuple(cells), method in board.oracles)
 

@@ -8,23 +8,31 @@ from dataclasses import replace
 
 from ucdver.errors import SpecError, suggestion
 from ucdver.registry import Registry
+from ucdver.report.averages import average, differences
 from ucdver.report.board import Cell, CellStatus, Column, Leaderboard
 from ucdver.report.footnotes import footnotes
 from ucdver.report.scores import Grid, ImageSet, Outcome, not_applicable_reason, read_grid
 from ucdver.runs.store import RunStore
 from ucdver.spec.plugin import MetricSpec
 from ucdver.spec.suite import SuitePlan
-from ucdver.stats.intervals import Interval, t_interval
+from ucdver.stats.intervals import t_interval
 from ucdver.stats.ranks import average_ranks, column_ranks
 
 __all__ = ["CONFIDENCE", "SELECTIONS", "Cell", "Column", "Leaderboard", "build_leaderboard"]
 
 CONFIDENCE = 0.95
 SELECTIONS = ("last",)
+#: What methods are compared with where nobody chose: what transfers without adapting.
+REFERENCE = "source_only"
 
 
 def build_leaderboard(
-    store: RunStore, registry: Registry, plan: SuitePlan, metric: str | None = None, selection: str = "last"
+    store: RunStore,
+    registry: Registry,
+    plan: SuitePlan,
+    metric: str | None = None,
+    selection: str = "last",
+    against: str | None = None,
 ) -> Leaderboard:
     """Return the leaderboard of a plan, every number recomputed from the predictions on the test images.
 
@@ -37,14 +45,16 @@ def build_leaderboard(
         plan: the suite as it was planned on that folder.
         metric: name of a metric; the suite's own when None.
         selection: the rule by which a run's checkpoint was chosen; only `last` exists.
+        against: the method that the others are compared with; `source_only`, where it is there, when None.
 
     Raises:
-        SpecError: there is no such selection rule, or the plan contradicts itself.
+        SpecError: there is no such selection rule or method in the plan, or the plan contradicts itself.
         PluginError: there is no such metric, or it cannot be loaded.
     """
     if selection not in SELECTIONS:
         hint = suggestion(selection, SELECTIONS, f"write {' or '.join(SELECTIONS)}")
         raise SpecError(f"there is no selection rule '{selection}'", hint)
+    reference = _reference(plan, against)
     spec = registry.metrics.get(metric or plan.suite.metric)
     grid = read_grid(store, registry, spec, plan)
     columns = _columns(grid, registry, spec, plan)
@@ -66,12 +76,24 @@ def build_leaderboard(
         oracles=tuple(m for m in order if m in oracles),
         columns=columns,
         cells=tuple(cell for m in order for cell in ranked_cells[m]),
-        averages={m: _average(grid, columns, cells[m], m) for m in order},
+        averages={m: average(grid, columns, cells[m], CONFIDENCE) for m in order},
         ranks={m: ranks[m] for m in order},
         footnotes=(),
         options={m: plan.suite.methods[m] for m in order if plan.suite.methods[m]},
+        reference=reference,
+        differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),
     )
     return replace(board, footnotes=footnotes(board))
+
+
+def _reference(plan: SuitePlan, against: str | None) -> str:
+    methods = plan.suite.methods
+    if against is None:
+        return REFERENCE if REFERENCE in methods and len(methods) > 1 else ""
+    if against not in methods:
+        hint = suggestion(against, methods, f"it has {', '.join(methods)}")
+        raise SpecError(f"suite '{plan.suite.name}' has no method '{against}' to compare with", hint)
+    return against
 
 
 def _last(rank: float | None) -> float:
@@ -184,14 +206,3 @@ def _with_ranks(
             for cell, column in zip(row, columns, strict=True)
         ]
     return result
-
-
-def _average(grid: Grid, columns: Sequence[Column], row: Sequence[Cell], method: str) -> Interval | None:
-    """Return the interval over seeds of the mean over columns, or None when a cell lacks a seed."""
-    applicable = [column for column in columns if column.applicable]
-    complete = all(cell.status == "done" for cell, c in zip(row, columns, strict=True) if c.applicable)
-    by_column = [{o.seed: o.value for o in grid[method, c.task, c.target]} for c in applicable]
-    if not complete or not by_column or any(set(seeds) != set(by_column[0]) for seeds in by_column):
-        return None
-    scores = [math.fsum(values[seed] or 0.0 for values in by_column) / len(by_column) for seed in by_column[0]]
-    return t_interval(scores, CONFIDENCE)

@@ -67,11 +67,12 @@ def _text(field: Shown, ansi: bool) -> Text:
 
 
 def _widths(heads: Sequence[str], table: Sequence[Row], ansi: bool) -> list[int]:
-    """Return the width of each field column: its longest field, or its heading, which may be folded."""
+    """Return the width of each field column: its longest field, or the longest word of its heading, which is folded."""
     found = []
     for number, heading in enumerate(heads):
         longest = max((_text(row.fields[number], ansi).cell_len for row in table), default=0)
-        found.append(max(longest, min(cell_len(heading) + (not ansi), _LONGEST_WORD)))
+        word = max(cell_len(word) for word in heading.split())
+        found.append(max(longest, min(word + (not ansi), _LONGEST_WORD)))
     return found
 
 

@@ -22,7 +22,7 @@ from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.store import RunStore
-from ucdver.seeds import derive_seed
+from ucdver.seeds import derive_seed, run_seed
 from ucdver.spec.base import sha256_of
 from ucdver.spec.run import Cost, RunSpec
 from ucdver.train.loop import Loop
@@ -43,6 +43,7 @@ class Attempt:
         self.catalog = Catalog(registry, options.home)
         self.folder = store.folder(spec.key())
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
+        self.seed = run_seed(spec.task.id, spec.seed)
 
     def carry_out(self, observe: Observer) -> Cost:
         """Load, train, predict, evaluate; return the cost."""
@@ -63,8 +64,8 @@ class Attempt:
         return meter.cost(method, seconds, steps, target.images, self.precision)
 
     def _backbone(self) -> Backbone:
-        # Seeded without the method's name: every method of a suite starts from the same network.
-        torch.manual_seed(derive_seed("backbone", self.spec.seed))
+        # Seeded without the method's name: every method on a task starts from the same network.
+        torch.manual_seed(derive_seed("backbone", self.seed))
         return build_backbone(self.registry, self.spec.recipe).to(self.device)
 
     def _data(self, backbone: Backbone) -> TaskData:
@@ -73,7 +74,7 @@ class Attempt:
             return load_task(self.spec, self.catalog, self.registry, features=None, oracle=oracle)
         key = sha256_of([self.spec.recipe.backbone_name, self.spec.weights_sha256])[:16]
         if not self.spec.weights_sha256:
-            key = sha256_of([self.spec.recipe.backbone_name, "random", self.spec.seed])[:16]
+            key = sha256_of([self.spec.recipe.backbone_name, "random", self.seed])[:16]
 
         def features(store: ImageStore) -> npt.NDArray[np.float32]:
             return open_features(store, backbone, key, self.device)
@@ -92,7 +93,7 @@ class Attempt:
             bottleneck=self.spec.recipe.bottleneck,
             dropout=self.spec.recipe.dropout,
         )
-        torch.manual_seed(derive_seed("method", self.spec.seed))
+        torch.manual_seed(derive_seed("method", self.seed))
         return chosen(info, backbone, config).to(self.device)
 
     def _predict(self, method: Method, data: TaskData) -> dict[str, Prediction]:

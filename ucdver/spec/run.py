@@ -10,7 +10,7 @@ from ucdver.spec.recipe import Recipe
 from ucdver.spec.task import Task
 
 #: Raised by hand when the loop, the augmentation or a network of ucdver itself comes to give other results.
-ENGINE = 1
+ENGINE = 2
 
 Status = Literal["done", "failed", "skipped"]
 

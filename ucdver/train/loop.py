@@ -17,7 +17,7 @@ from ucdver.data.feeder import Feeder
 from ucdver.data.views import TaskData
 from ucdver.errors import SpecError
 from ucdver.methods.base import Method
-from ucdver.seeds import seed_step
+from ucdver.seeds import run_seed, seed_step
 from ucdver.spec.protocol import Phase
 from ucdver.spec.run import RunSpec
 from ucdver.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -55,7 +55,8 @@ class Loop:
         self.method = method
         self.data = data
         augment = Augment(spec.recipe.augment, BACKGROUNDS[spec.recipe.image.background] / 255)
-        self.feeder = Feeder(data, spec.recipe.batch_size, spec.seed, augment, device)
+        self.seed = run_seed(spec.task.id, spec.seed)
+        self.feeder = Feeder(data, spec.recipe.batch_size, self.seed, augment, device)
         self.device = device
         self.options = options
         self.path = folder / "checkpoints" / "last.pt"
@@ -125,7 +126,7 @@ class Loop:
         per_epoch = self.feeder.steps_per_epoch(phase)
         if step % per_epoch == 0:
             self._epoch(number, phase, step // per_epoch)
-        seed_step(self.spec.seed, number, step)
+        seed_step(self.seed, number, step)
         self.method.train()
         batch = self.feeder.batch(phase, step, steps, before + step)
         if self.method.manual_optimisation:
@@ -150,7 +151,7 @@ class Loop:
         views = None
         if self.method.wants_views:
             views = training_views(self.method, self.data, phase, self.device, self.precision)
-        seed_step(self.spec.seed, number, -1 - epoch)
+        seed_step(self.seed, number, -1 - epoch)
         self.method.on_epoch(views, epoch)
 
     def _report(self, done: int, optimiser: torch.optim.Optimizer, observe: Observer) -> None:
