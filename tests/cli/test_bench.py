@@ -100,3 +100,20 @@ def test_emoji_without_a_network_is_one_line_that_names_the_next_command(
     lines = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     assert "ucdver data fetch emoji" in lines[0] or "ucdver[npm]" in lines[0]
+
+
+def test_a_cached_run_of_another_source_at_the_same_version_is_not_passed_over_in_silence(
+    ucdver: Ucdver, suite: Path
+) -> None:
+    suite.write_text(SUITE)
+    arguments = ("bench", "small.toml", "-m", "source_only", "-j", "1")
+    first = ucdver(*arguments)
+    assert first.code == 0 and "has changed" not in first.err
+    record = next(Path("runs").glob("??/*/record.json"))
+    values = json.loads(record.read_text())
+    values["provenance"]["method_source_sha256"] = "0" * 64
+    record.write_text(json.dumps(values))
+    again = ucdver(*arguments)
+    assert again.code == 0 and "2 cached" in again.err
+    assert "the source of method 'source_only' has changed since its cached runs were made" in again.err
+    assert "source_only: its source changed between these runs at the same version" in again.out

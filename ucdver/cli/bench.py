@@ -59,6 +59,7 @@ def bench(
     session = Bench(runs, suite, cast(Any, rerun), fetch=not dry_run)
     session.check_machine(executor, device)
     session.restrict(tuple(method or ()), tuple(task or ()), seeds, _settings(set_ or []), protocol)
+    _warn_of_changes(session, console)
     if dry_run:
         _print_matrix(session)
         return
@@ -86,6 +87,15 @@ def _settings(texts: list[str]) -> dict[str, dict[str, Any]]:
             parsed = value
         settings.setdefault(method, {})[option] = parsed
     return settings
+
+
+def _warn_of_changes(session: Bench, console: Console) -> None:
+    for name in session.changed_methods():
+        text = (
+            f"note: the source of method '{name}' has changed since its cached runs were made, "
+            "and its version has not; raise the version, or use --rerun always, if the change can move a result"
+        )
+        console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def _preparing(console: Console) -> Preparing:

@@ -103,6 +103,7 @@ class Leaderboard:
         footnotes: plain sentences that belong under the table.
         reference: the method that the others are compared with; empty where there is none.
         differences: by method, its distance from the reference; None for the reference itself and for gaps.
+        mixed: methods whose runs were made with more than one state of their source under one version.
         options: by method, what the suite or the command line set apart from the method's defaults.
     """
 
@@ -120,6 +121,7 @@ class Leaderboard:
     footnotes: tuple[str, ...]
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     reference: str = ""
+    mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)
 
     def row(self, method: str) -> tuple[Cell, ...]:

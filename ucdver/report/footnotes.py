@@ -15,6 +15,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         *_against(board),
         *_options(board),
         *_oracles(board),
+        *_mixed(board),
         *_partial(board),
         *_unranked(board),
     )
@@ -102,6 +103,15 @@ def _oracles(board: Leaderboard) -> list[str]:
     if not board.oracles:
         return []
     return [f"{ORACLE}: the method is given target labels; shown for comparison, never ranked."]
+
+
+def _mixed(board: Leaderboard) -> list[str]:
+    """Warn of a method that was changed between its runs without a new version: its row is of two methods."""
+    return [
+        f"{method_label(board, method)}: its source changed between these runs at the same version; "
+        f"'ucdver bench -m {one_line(method)} --rerun always' makes them anew."
+        for method in board.mixed
+    ]
 
 
 def _partial(board: Leaderboard) -> list[str]:

@@ -81,6 +81,7 @@ def build_leaderboard(
         footnotes=(),
         options={m: plan.suite.methods[m] for m in order if plan.suite.methods[m]},
         reference=reference,
+        mixed=tuple(m for m in order if _is_mixed(grid, columns, m)),
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),
     )
     return replace(board, footnotes=footnotes(board))
@@ -103,6 +104,10 @@ def _last(rank: float | None) -> float:
 def _oracles(registry: Registry, plan: SuitePlan) -> frozenset[str]:
     # The plan knows the oracles of somebody else's runs, whose plugins may be absent here.
     return frozenset(plan.oracles) | {method.name for method in registry.methods if method.oracle}
+
+
+def _is_mixed(grid: Grid, columns: Sequence[Column], method: str) -> bool:
+    return len({o.source for c in columns for o in grid[method, c.task, c.target] if o.source}) > 1
 
 
 def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> tuple[Column, ...]:

@@ -36,13 +36,17 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one seed of one method gave on one target; `value` and `images` are there when it is done."""
+    """What one seed of one method gave on one target; `value` and `images` are there when it is done.
+
+    `source` is the hash of the method's source with which the run was made, where its record says so.
+    """
 
     seed: int
     status: OutcomeStatus
     reason: str = ""
     value: float | None = None
     images: ImageSet | None = None
+    source: str = ""
 
 
 #: Outcomes by (method, task id, target), one a planned seed.
@@ -92,7 +96,8 @@ def _read_entry(
     except DataError as error:
         return dict.fromkeys(targets, Outcome(entry.seed, "failed", _inside(store, error)))
     space = _space(registry, metric, ended.spec)
-    return {t: _score(registry, metric, space, predictions, t, entry.seed) for t in targets}
+    source = ended.provenance.method_source_sha256 if ended.provenance else ""
+    return {t: replace(_score(registry, metric, space, predictions, t, entry.seed), source=source) for t in targets}
 
 
 def not_applicable_reason(registry: Registry, metric: MetricSpec, task: Task) -> str:

@@ -14,7 +14,7 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
 from ucdver.data.images import open_images
 from ucdver.errors import SpecError
-from ucdver.methods.config import resolve_config
+from ucdver.methods.config import method_class, resolve_config, source_sha256
 from ucdver.plugins import load_registry
 from ucdver.registry import load_callable
 from ucdver.runs.events import Executor, Listener
@@ -81,6 +81,14 @@ class Bench:
     def scheduled(self) -> list[Scheduled]:
         """Every run with what will be done about it."""
         return schedule(self._plan.runs, self.store, self.rerun)
+
+    def changed_methods(self) -> list[str]:
+        """Return the methods whose cached runs were made from another state of their source, at the same version."""
+        made_from: dict[str, set[str]] = {}
+        for item in self.scheduled:
+            if item.source:
+                made_from.setdefault(item.spec.method.name, set()).add(item.source)
+        return [m for m, seen in made_from.items() if seen != {source_sha256(method_class(self.registry, m))}]
 
     def prepare(self, tell: Preparing) -> None:
         """Remember the plan, beside what an earlier one has, and decode the images of every domain that is needed."""

@@ -15,11 +15,15 @@ State = Literal["cached", "failed", "to run", "not run"]
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A run and what will be done about it: nothing (`cached`; `failed` or `not run`, and left so) or `to run`."""
+    """A run and what will be done about it: nothing (`cached`; `failed` or `not run`, and left so) or `to run`.
+
+    `source` is the hash of the method's source with which a cached run was made, where its record says so.
+    """
 
     spec: RunSpec
     state: State
     reason: str = ""
+    source: str = ""
 
 
 def schedule(specs: Sequence[RunSpec], store: RunStore, rerun: Rerun = "missing") -> list[Scheduled]:
@@ -33,7 +37,8 @@ def schedule(specs: Sequence[RunSpec], store: RunStore, rerun: Rerun = "missing"
         if rerun == "always":
             result.append(Scheduled(spec, "to run", "--rerun always"))
         elif record is not None and record.status == "done":
-            result.append(Scheduled(spec, "cached"))
+            source = record.provenance.method_source_sha256 if record.provenance else ""
+            result.append(Scheduled(spec, "cached", source=source))
         elif record is not None and rerun != "failed":
             result.append(Scheduled(spec, "failed", record.reason))
         elif rerun == "never":
