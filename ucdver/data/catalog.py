@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock
 
-from ucdver.data.manifest import Manifest, file_part, hash_files, row_digest
+from ucdver.data.manifest import Manifest, Row, file_part, hash_files, row_digest
+from ucdver.data.reading import Place, read_manifest
+from ucdver.data.scan import Progress
 from ucdver.errors import DataError, FetchError
 from ucdver.files import atomic_write_text
 from ucdver.registry import Registry, load_callable
@@ -52,7 +56,7 @@ class Catalog:
     def __init__(self, registry: Registry, home: Path) -> None:
         self.registry = registry
         self.home = home
-        self._held: dict[str, tuple[tuple[int, int], Manifest]] = {}
+        self._manifests: dict[str, tuple[tuple[int, int], Manifest]] = {}
 
     def manifest(self, dataset: str) -> Manifest:
         """Return the stored manifest; a DataError where there is none of the spec's version."""
@@ -79,32 +83,56 @@ class Catalog:
             )
         return found
 
-    def add(self, dataset: str, root: Path) -> Manifest:
+    def add(self, dataset: str, root: Path, progress: Progress | None = None) -> Manifest:
         """Read the data set from `root`, check it and store its manifest.
+
+        Args:
+            dataset: its name.
+            root: the folder that holds it.
+            progress: called with (done, total) as files are read.
 
         Raises:
             DataError: the folder is absent, or what is in it is not this data set or is damaged.
         """
+        place = self.place(dataset, root)
+        spaces = {name: self.registry.label_spaces.get(name) for name in place.spec.label_spaces}
+        with self.held(dataset):
+            manifest = read_manifest(place, self.read_rows(place), spaces, progress)
+            source = {"dataset": dataset, "version": place.spec.version, "root": str(place.root)}
+            # The manifest comes last: it alone says that the data set is there.
+            atomic_write_text(place.folder / "source.json", canonical_json(source) + "\n")
+            manifest.write(place.folder / "manifest.parquet")
+        return manifest
+
+    def place(self, dataset: str, root: Path | None = None) -> Place:
+        """Return where the data set is read from: `root`, or the folder that it was added from.
+
+        Raises:
+            DataError: that is no folder, or none is known.
+        """
         spec = self.registry.datasets.get(dataset)
-        root = root.expanduser().absolute()
+        root = self.root(dataset) if root is None else root.expanduser().absolute()
         if not root.is_dir():
             raise DataError(f"data set '{dataset}': {root} is not a folder", f"give --root a folder; {spec.obtain}")
-        spaces = {name: self.registry.label_spaces.get(name) for name in spec.label_spaces}
-        reader = load_callable(spec.reader, f"dataset '{dataset}'")
+        return Place(spec, root, self._folder(dataset))
+
+    def read_rows(self, place: Place) -> list[Row]:
+        """Return what the data set's reader gives; what it stumbles over is a DataError."""
+        spec = place.spec
+        reader = load_callable(spec.reader, f"dataset '{spec.name}'")
+        try:
+            return list(reader(place.root))
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            problem = f"data set '{spec.name}' cannot be read from {place.root}: {type(error).__name__}: {error}"
+            raise DataError(problem, spec.obtain) from error
+
+    @contextmanager
+    def held(self, dataset: str) -> Iterator[None]:
+        """Keep other processes from reading or checking the data set meanwhile."""
         folder = self._folder(dataset)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            try:
-                rows = list(reader(root))
-            except (OSError, ValueError, KeyError, IndexError) as error:
-                problem = f"data set '{dataset}' cannot be read from {root}: {type(error).__name__}: {error}"
-                raise DataError(problem, spec.obtain) from error
-            manifest = Manifest.build(spec, root, rows, spaces)
-            source = {"dataset": dataset, "version": spec.version, "root": str(root)}
-            # The manifest comes last: it alone says that the data set is there.
-            atomic_write_text(folder / "source.json", canonical_json(source) + "\n")
-            manifest.write(folder / "manifest.parquet")
-        return manifest
+            yield
 
     def fetch(self, dataset: str) -> Manifest:
         """Fetch the data set once, however many processes ask, and add it.
@@ -166,9 +194,9 @@ class Catalog:
         """Read a manifest, once for as long as the file stays the same."""
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_ino)
-        held = self._held.get(dataset)
+        held = self._manifests.get(dataset)
         if held is None or held[0] != stamp:
-            held = self._held[dataset] = (stamp, Manifest.read(path))
+            held = self._manifests[dataset] = (stamp, Manifest.read(path))
         return held[1]
 
     def _folder(self, dataset: str) -> Path:

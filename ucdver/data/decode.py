@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ucdver.errors import DataError
 from ucdver.spec.recipe import ImageRecipe
@@ -14,6 +18,18 @@ from ucdver.spec.recipe import ImageRecipe
 #: Raised whenever a pixel may come out differently; it is part of the name of every decoded cache.
 DECODE_VERSION = 1
 MAX_PIXELS = 64_000_000
+# Pictures of more pixels are decoded one at a time by `open_grey`, whose threads would else need gigabytes together.
+_MANY_PIXELS = 16_000_000
+# What the EXIF orientation asks for.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 BACKGROUNDS = {"white": 255, "black": 0, "grey": 128}
 
 # What Pillow's decoders raise on damaged files, apart from OSError.
@@ -39,7 +55,7 @@ def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
     Raises:
         DataError: the file is empty, truncated, no picture, of unscaled 32-bit pixels, or over 64 megapixels.
     """
-    try:
+    with damage_told(path):
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty", "get the file again, or take it out of the data set")
         with Image.open(path) as image:
@@ -48,6 +64,44 @@ def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
             image.load()
             upright = ImageOps.exif_transpose(image)
             return fit_image(upright, recipe)
+
+
+def open_grey(
+    stream: Path | BinaryIO, path: Path, side: int, large: threading.Lock
+) -> tuple[tuple[int, int], Image.Image]:
+    """Return the (width, height) of a picture and a quick grey one (`L`) of at least `side` pixels where it has them.
+
+    A JPEG is decoded at the smallest scale that will do, which reads all of its bytes but computes few pixels, so
+    that damage is found as `open_image` finds it. Transparency is laid on white.
+
+    Args:
+        stream: the file, or its content.
+        path: how it is called in errors.
+        side: of the smaller picture, in pixels.
+        large: held while a picture of very many pixels is decoded; threads that decode together share it.
+
+    Raises:
+        DataError: as `open_image`.
+    """
+    with damage_told(path), Image.open(stream) as image:
+        _check_size(path, image.size)
+        width, height = image.size
+        image.draft("L", (side, side))
+        with large if image.width * image.height > _MANY_PIXELS else nullcontext():
+            image.load()
+            plain = image.mode == "L" and not image.has_transparency_data
+            grey = image.copy() if plain else _flatten(_eight_bits(image), 255).convert("L")
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    turn = _TURNS.get(orientation)
+    upright = grey if turn is None else grey.transpose(turn)
+    return ((height, width) if orientation in (5, 6, 7, 8) else (width, height)), upright
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn what Pillow raises for a damaged picture into a DataError that names `path`."""
+    try:
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error)) from error
     except _DAMAGE as error:

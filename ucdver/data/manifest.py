@@ -9,21 +9,27 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ucdver.data.hashing import file_part, hash_file, path_digest
+from ucdver.data.paths import find_files
+from ucdver.data.scan_cache import Facts
 from ucdver.errors import DataError, suggestion
 from ucdver.files import atomic_path
 from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import DatasetSpec
 
+__all__ = ["SPLITS", "Manifest", "Row", "check_row", "check_rows", "file_part", "hash_file", "hash_files", "row_digest"]
+
 SPLITS = ("", "train", "val", "test")
 _TEXTS = ("id", "path", "domain", "split", "group", "text", "topic")
 _COLUMNS = (*_TEXTS, "sha256", "labels", "soft")
+_SIZES = ("width", "height")
 _FORMAT = "2"
 
 
@@ -69,6 +75,8 @@ class Manifest:
         domains: the domains that the spec names.
         all_rows: every row, in that order.
         digests: sha256 by row id; where a path has a `#part`, of the file's hash together with the part.
+        sizes: (width, height) by row id, for pictures whose file was decoded; see `size`.
+        left_out: how many rows the reader gave besides, by reason: `missing` or `quarantined`.
     """
 
     dataset: str
@@ -76,9 +84,19 @@ class Manifest:
     domains: tuple[str, ...]
     all_rows: tuple[Row, ...]
     digests: Mapping[str, str]
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, spec: DatasetSpec, root: Path, rows: Iterable[Row], spaces: Mapping[str, LabelSpace]) -> Manifest:
+    def build(
+        cls,
+        spec: DatasetSpec,
+        root: Path,
+        rows: Iterable[Row],
+        spaces: Mapping[str, LabelSpace],
+        facts: Mapping[str, Facts] | None = None,
+        left_out: Mapping[str, int] | None = None,
+    ) -> Manifest:
         """Check the rows, hash every distinct file once and return the manifest.
 
         Args:
@@ -86,21 +104,24 @@ class Manifest:
             root: the folder that the rows' paths are below.
             rows: what the spec's reader yielded.
             spaces: the label spaces by name, at least those that the spec names.
+            facts: what a scan found out about each file; without it, files are hashed here and no size is known.
+            left_out: how many rows the reader gave besides, by the reason why they are no part of the data set.
 
         Raises:
             DataError: a row is not valid, or its file is absent, empty or outside the root.
         """
         ordered = tuple(sorted(rows, key=lambda row: _order(spec.name, row.id)))
-        if not ordered:
-            raise DataError(f"data set '{spec.name}': nothing was found in {root}", spec.obtain)
-        twice = [name for name, count in Counter(row.id for row in ordered).items() if count > 1]
-        if twice:
-            raise DataError(f"data set '{spec.name}': id '{twice[0]}' is given to more than one row")
-        for row in ordered:
-            _check_row(spec, row, spaces)
-        files = hash_files(spec, root, ordered)
-        digests = {row.id: row_digest(row, files[file_part(row.path)]) for row in ordered}
-        return cls(spec.name, spec.version, spec.domains, ordered, digests)
+        check_rows(spec, root, ordered, spaces)
+        if facts is None:
+            facts = {part: Facts(digest) for part, digest in hash_files(spec, root, ordered).items()}
+        of_row = {row.id: facts[file_part(row.path)] for row in ordered}
+        digests = {row.id: row_digest(row, of_row[row.id].sha256) for row in ordered}
+        sizes = {name: (one.width, one.height) for name, one in of_row.items() if one.width}
+        return cls(spec.name, spec.version, spec.domains, ordered, digests, sizes, dict(left_out or {}))
+
+    def size(self, row_id: str) -> tuple[int, int]:
+        """Return (width, height) of a row's picture in pixels, as it is shown; (0, 0) where it is not known."""
+        return self.sizes.get(row_id, (0, 0))
 
     def rows(self, domain: str | None = None) -> tuple[Row, ...]:
         """Return the rows of `domain`, or all of them, in the order of hashed ids; an unknown domain is a DataError."""
@@ -137,10 +158,14 @@ class Manifest:
             "dataset": self.dataset,
             "version": self.version,
             "domains": list(self.domains),
+            "left_out": dict(self.left_out),
         }
-        schema = pa.schema([(name, pa.string()) for name in _COLUMNS], metadata={"ucdver": canonical_json(header)})
+        sizes = zip(*(self.size(row.id) for row in self.all_rows), strict=True)
+        columns = {**values, **dict(zip(_SIZES, map(list, sizes), strict=True))}
+        types = [*((name, pa.string()) for name in _COLUMNS), *((name, pa.int32()) for name in _SIZES)]
+        schema = pa.schema(types, metadata={"ucdver": canonical_json(header)})
         with atomic_path(path) as temporary:
-            pq.write_table(pa.table(values, schema=schema), temporary)
+            pq.write_table(pa.table(columns, schema=schema), temporary)
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -151,6 +176,8 @@ class Manifest:
             if header["format"] != _FORMAT:
                 raise DataError(f"{path} is a manifest of format {header['format']}, not {_FORMAT}", _READ_AGAIN)
             records: list[dict[str, str]] = table.select(list(_COLUMNS)).to_pylist()
+            # A manifest that was written before pictures were measured has no sizes, and is as good otherwise.
+            measured = [table[name].to_pylist() if name in table.column_names else [0] * len(records) for name in _SIZES]
             rows = tuple(
                 Row(
                     **{name: r[name] for name in _TEXTS},
@@ -160,7 +187,10 @@ class Manifest:
                 for r in records
             )
             digests = {r["id"]: r["sha256"] for r in records}
-            return cls(header["dataset"], header["version"], tuple(header["domains"]), rows, digests)
+            known = zip(records, *measured, strict=True)
+            sizes = {r["id"]: (int(width), int(height)) for r, width, height in known if width}
+            left_out = {str(reason): int(count) for reason, count in header.get("left_out", {}).items()}
+            return cls(header["dataset"], header["version"], tuple(header["domains"]), rows, digests, sizes, left_out)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
             raise DataError(f"{path} is not a manifest: {type(error).__name__}: {error}", _READ_AGAIN) from error
 
@@ -168,21 +198,9 @@ class Manifest:
 _READ_AGAIN = "read the data set again: ucdver data add NAME --root DIR"
 
 
-def file_part(path: str) -> str:
-    """Return a row's path without the `#part` that only its loader understands."""
-    return path.partition("#")[0]
-
-
 def row_digest(row: Row, file_digest: str) -> str:
     """Return the digest of one row, given the sha256 of its file."""
-    _, hash_sign, part = row.path.partition("#")
-    return hashlib.sha256(f"{file_digest}#{part}".encode()).hexdigest() if hash_sign else file_digest
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return path_digest(row.path, file_digest)
 
 
 def _order(dataset: str, row_id: str) -> str:
@@ -191,34 +209,24 @@ def _order(dataset: str, row_id: str) -> str:
 
 def hash_files(spec: DatasetSpec, root: Path, rows: Sequence[Row]) -> dict[str, str]:
     """Return sha256 by relative file, each read once; what cannot be read below `root` is a DataError."""
-    parts = sorted({file_part(row.path) for row in rows})
-    real_root = root.resolve()
-    for part in parts:
-        _check_path(spec, real_root, part)
-    absent = [part for part in parts if not (root / part).is_file()]
-    if absent:
-        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
-        raise DataError(f"data set '{spec.name}': {root / absent[0]} is not a file{more}", spec.obtain)
-    for part in parts:
-        if (root / part).stat().st_size == 0:
-            raise DataError(f"data set '{spec.name}': {root / part} is empty", f"get the file again: {spec.obtain}")
+    parts = list(find_files(spec, root, (file_part(row.path) for row in rows)))
     with ThreadPoolExecutor() as pool:
         return dict(zip(parts, pool.map(lambda part: hash_file(root / part), parts), strict=True))
 
 
-def _check_path(spec: DatasetSpec, real_root: Path, part: str) -> None:
-    pure = PurePosixPath(part)
-    # A Windows drive or root would leave the folder there, and a manifest is meant to be the same on every
-    # machine.
-    anchored = bool(pure.anchor or PureWindowsPath(part).anchor)
-    if not part or anchored or ".." in pure.parts or not (real_root / pure).resolve().is_relative_to(real_root):
-        raise DataError(
-            f"data set '{spec.name}': path '{part}' does not stay inside its root",
-            "the reader must give paths below the root, without '..' and without links that leave it",
-        )
+def check_rows(spec: DatasetSpec, root: Path, rows: Sequence[Row], spaces: Mapping[str, LabelSpace]) -> None:
+    """Raise a DataError for no rows at all, an id given twice, or a row that does not fit the spec."""
+    if not rows:
+        raise DataError(f"data set '{spec.name}': nothing was found in {root}", spec.obtain)
+    twice = [name for name, count in Counter(row.id for row in rows).items() if count > 1]
+    if twice:
+        raise DataError(f"data set '{spec.name}': id '{twice[0]}' is given to more than one row")
+    for row in rows:
+        check_row(spec, row, spaces)
 
 
-def _check_row(spec: DatasetSpec, row: Row, spaces: Mapping[str, LabelSpace]) -> None:
+def check_row(spec: DatasetSpec, row: Row, spaces: Mapping[str, LabelSpace]) -> None:
+    """Raise a DataError where a row has no id, or an unknown domain, split, label space, class or vote."""
     where = f"data set '{spec.name}', row '{row.id}'"
     if not row.id:
         raise DataError(f"data set '{spec.name}': the row of '{row.path}' has an empty id")

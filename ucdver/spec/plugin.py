@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, NonNegativeInt
 
 from ucdver.spec.base import Name, Value
 from ucdver.spec.protocol import Setting
@@ -43,6 +43,11 @@ class DatasetSpec(Value):
     `loader` is `(root: Path) -> Callable[[str, ImageRecipe], PIL.Image.Image]`: it opens what is shared once, and the
     function it returns draws the picture of one row's `path`. `fetch` is `(root: Path) -> None` and fills an
     empty folder. `label_spaces` names the spaces for which rows carry labels, the first being the usual one.
+
+    `may_miss_files` is for a release that lists pictures to be got from elsewhere, some of which are gone by now: a row
+    whose file is absent is then left out and counted, where it is an error otherwise. `histogram` is the published
+    number of pictures by split (`train`, `val`, `test`, or empty for all of them together) and class, in the first of
+    the label spaces that has all these classes; `ucdver data check` compares it with what is there.
     """
 
     name: Name
@@ -56,6 +61,8 @@ class DatasetSpec(Value):
     paper: str = ""
     loader: Target | None = None
     fetch: Target | None = None
+    may_miss_files: bool = False
+    histogram: dict[Literal["", "train", "val", "test"], dict[str, NonNegativeInt]] = {}
 
 
 class BackboneSpec(Value):

@@ -1,0 +1,182 @@
+"""Reading every file of a data set once: its hash, whether it can be decoded, its size, and what it shows.
+
+Threads do it, since reading, hashing and decoding leave the interpreter free. No more pictures are held than threads
+work on, so memory does not grow with the number of files, and what is found is written down as it is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from ucdver.data.decode import DECODE_VERSION, open_grey
+from ucdver.data.hashing import hash_file
+from ucdver.data.paths import Found
+from ucdver.data.perceptual import HASH_VERSION, perceptual_hash
+from ucdver.data.scan_cache import Facts, ScanCache, Stamp
+from ucdver.errors import DataError
+from ucdver.registry import load_callable
+from ucdver.spec.plugin import DatasetSpec
+from ucdver.spec.recipe import ImageRecipe
+
+Progress = Callable[[int, int], None]
+Look = Callable[[str], Facts]
+
+# A larger file is hashed in pieces and then read a second time by the decoder, not held in memory.
+_BUFFERED = 64 << 20
+# Twice the side that the perceptual hash looks at, so that a scaled JPEG still gives all it needs.
+_SIDE = 64
+# Files that one thread does in one go: a hand-over costs some 50 microseconds, a small JPEG about 500.
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is known of files: facts by key, and how many of those were read now and not known before."""
+
+    facts: Mapping[str, Facts]
+    read: int
+
+
+def scan_header(spec: DatasetSpec, root: Path) -> dict[str, str]:
+    """Return what the facts about a data set's files depend on besides the files."""
+    drawn_by = f"{spec.loader} of {spec.version}" if spec.loader else ""
+    return {"scan": f"1.{DECODE_VERSION}.{HASH_VERSION}", "root": str(root), "loader": drawn_by}
+
+
+def scan_path(folder: Path, root: Path) -> Path:
+    """Return where below a data set's own folder the log of the files in `root` is."""
+    return folder / f"scan-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}.jsonl"
+
+
+def stamps_of(found: Mapping[str, Found]) -> list[Stamp]:
+    """Return the stamps of those paths that lead to files, empty ones too."""
+    return [Stamp(part, one.size, one.mtime_ns) for part, one in found.items() if one.state in ("file", "empty")]
+
+
+def scan(
+    stamps: Sequence[Stamp],
+    look: Look,
+    cache: ScanCache,
+    *,
+    again: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Return the facts of every stamp's key, from the cache where it has them.
+
+    Args:
+        stamps: the files as they are now.
+        look: reads one; called in threads.
+        cache: gets what is found, a few files at a time, so that nothing is done twice after a kill.
+        again: read all of them, known or not.
+        workers: threads; as many as there are processors by default, 8 at most.
+        progress: called with (done, total), first with those that were known.
+    """
+    facts: dict[str, Facts] = {}
+    unknown: list[Stamp] = []
+    for stamp in stamps:
+        known = None if again else cache.get(stamp)
+        if known is None:
+            unknown.append(stamp)
+        else:
+            facts[stamp.key] = known
+    done = len(facts)
+    if progress is not None and unknown:
+        progress(done, len(stamps))
+    for chunk in _looked_at(unknown, look, workers or min(8, os.cpu_count() or 1)):
+        cache.add(chunk)
+        facts.update((stamp.key, one) for stamp, one in chunk)
+        done += len(chunk)
+        if progress is not None:
+            progress(done, len(stamps))
+    return Scan(facts, len(unknown))
+
+
+def _looked_at(stamps: Iterable[Stamp], look: Look, workers: int) -> Iterator[list[tuple[Stamp, Facts]]]:
+    """Yield what was found, chunk by chunk in order; at most two chunks a thread wait."""
+
+    def one(chunk: list[Stamp]) -> list[tuple[Stamp, Facts]]:
+        return [(stamp, look(stamp.key)) for stamp in chunk]
+
+    remaining = iter(stamps)
+    waiting: deque[Future[list[tuple[Stamp, Facts]]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            while chunk := list(islice(remaining, _CHUNK)):
+                waiting.append(pool.submit(one, chunk))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            # After an error or Ctrl-C nobody waits for what has not begun.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def hashing(root: Path) -> Look:
+    """Return what only hashes a file, for those that hold other things than one picture."""
+    return lambda key: Facts(hash_file(root / key))
+
+
+class PictureReader:
+    """Reads the files below `root`, each of which is one picture."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._large = threading.Lock()
+
+    def __call__(self, key: str) -> Facts:
+        """Return the facts of the file at `key`; one that cannot be decoded has a `problem`."""
+        path = self._root / key
+        with path.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_size > _BUFFERED:
+                return self._facts(hash_file(path), stream, path)
+            data = stream.read()
+        return self._facts(hashlib.sha256(data).hexdigest(), io.BytesIO(data), path)
+
+    def _facts(self, sha256: str, stream: BinaryIO, path: Path) -> Facts:
+        try:
+            (width, height), grey = open_grey(stream, path, _SIDE, self._large)
+        except DataError as error:
+            return Facts(sha256, problem=error.problem.removeprefix(f"{path} is "))
+        return Facts(sha256, width, height, perceptual_hash(grey))
+
+
+class DrawnReader:
+    """Draws the rows of a data set that has a loader; the hash is of the pixels.
+
+    Raises:
+        PluginError: the loader cannot be imported.
+    """
+
+    def __init__(self, spec: DatasetSpec, root: Path) -> None:
+        assert spec.loader is not None
+        self._draw: Callable[[str, ImageRecipe], Image.Image]
+        self._draw = load_callable(spec.loader, f"the loader of dataset '{spec.name}'")(root)
+        self._recipe = ImageRecipe(size=_SIDE)
+
+    def __call__(self, key: str) -> Facts:
+        """Return the facts of the picture at a row's path; one that cannot be drawn has a `problem`."""
+        try:
+            picture = self._draw(key, self._recipe)
+            picture.load()
+            pixels = f"{picture.mode} {picture.size} ".encode() + picture.tobytes()
+            flat = picture.convert("RGBA") if picture.has_transparency_data else picture.convert("RGB")
+        except (OSError, ValueError, KeyError, IndexError, DataError) as error:
+            problem = f"not drawn by its loader: {type(error).__name__}: {error}"
+            return Facts(hashlib.sha256(b"").hexdigest(), problem=problem)
+        sheet = Image.new("RGBA", flat.size, "white")
+        grey = Image.alpha_composite(sheet, flat.convert("RGBA")).convert("L")
+        return Facts(hashlib.sha256(pixels).hexdigest(), phash=perceptual_hash(grey))
