@@ -15,7 +15,7 @@ from ucdver import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("ucdver.cli.bench:bench", "Run a suite; what has been run already is not run again."),
     "leaderboard": ("ucdver.cli.leaderboard:leaderboard", "Show or export the results in a runs folder."),
-    "data": ("ucdver.cli.data:app", "List, fetch, add and look at data sets."),
+    "data": ("ucdver.cli.data:app", "List, fetch, add, check and look at data sets."),
     "list": ("ucdver.cli.listing:list_specs", "List methods, tasks, suites and everything else."),
     "show": ("ucdver.cli.show:show", "Show all there is to know about one of them."),
     "plugins": ("ucdver.cli.plugins:plugins", "List the plugins, the broken ones with the reason."),

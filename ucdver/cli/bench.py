@@ -161,7 +161,7 @@ def _print_table(session: Bench) -> None:
 
 def _print_summary(session: Bench, console: Console, seconds: float) -> int:
     """Say how the runs stand and what to type next; return the number of those that failed."""
-    from ucdver.cli.progress import duration
+    from ucdver.cli.durations import duration
 
     counts = Counter(session.outcome(item) for item in session.scheduled)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))

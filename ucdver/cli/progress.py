@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ucdver.cli.durations import duration
 from ucdver.runs.events import RunEvent
 from ucdver.runs.schedule import Scheduled
 from ucdver.spec.run import RunSpec
@@ -20,16 +21,6 @@ from ucdver.spec.run import RunSpec
 def label(spec: RunSpec) -> str:
     """Return how a run is called in messages."""
     return f"{spec.method.name} on {spec.task.id}, seed {spec.seed}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people read them."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Progress:

@@ -61,7 +61,7 @@ class Catalog:
     def manifest(self, dataset: str) -> Manifest:
         """Return the stored manifest; a DataError where there is none of the spec's version."""
         spec = self.registry.datasets.get(dataset)
-        path = self._folder(dataset) / "manifest.parquet"
+        path = self.folder(dataset) / "manifest.parquet"
         if not path.is_file():
             raise DataError(f"data set '{dataset}' is not on this machine", how_to_get(spec))
         manifest = self._read(dataset, path)
@@ -114,7 +114,7 @@ class Catalog:
         root = self.root(dataset) if root is None else root.expanduser().absolute()
         if not root.is_dir():
             raise DataError(f"data set '{dataset}': {root} is not a folder", f"give --root a folder; {spec.obtain}")
-        return Place(spec, root, self._folder(dataset))
+        return Place(spec, root, self.folder(dataset))
 
     def read_rows(self, place: Place) -> list[Row]:
         """Return what the data set's reader gives; what it stumbles over is a DataError."""
@@ -129,7 +129,7 @@ class Catalog:
     @contextmanager
     def held(self, dataset: str) -> Iterator[None]:
         """Keep other processes from reading or checking the data set meanwhile."""
-        folder = self._folder(dataset)
+        folder = self.folder(dataset)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             yield
@@ -178,7 +178,7 @@ class Catalog:
         state: State = "fetchable" if spec.fetch else "absent"
         counts: dict[str, int] = {}
         hint = f"ucdver data fetch {dataset}" if spec.fetch else how_to_get(spec)
-        if (path := self._folder(dataset) / "manifest.parquet").is_file():
+        if (path := self.folder(dataset) / "manifest.parquet").is_file():
             try:
                 root = self._stored_root(dataset)
                 manifest = self._read(dataset, path)
@@ -199,11 +199,12 @@ class Catalog:
             held = self._manifests[dataset] = (stamp, Manifest.read(path))
         return held[1]
 
-    def _folder(self, dataset: str) -> Path:
+    def folder(self, dataset: str) -> Path:
+        """Return where what is known of the data set is kept: its manifest, its scan, its quarantine."""
         return self.home / "datasets" / dataset
 
     def _stored_root(self, dataset: str) -> Path | None:
-        path = self._folder(dataset) / "source.json"
+        path = self.folder(dataset) / "source.json"
         try:
             return Path(json.loads(path.read_text(encoding="utf-8"))["root"])
         except FileNotFoundError:

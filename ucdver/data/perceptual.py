@@ -1,4 +1,4 @@
-"""A hash of what a picture shows: 64 bits of which few change when it is saved again, resized or recoloured a little."""
+"""A hash of what a picture shows: 64 bits, few of which change when it is saved again, resized or recoloured."""
 
 from __future__ import annotations
 

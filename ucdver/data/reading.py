@@ -28,9 +28,7 @@ class Place:
     root: Path
     folder: Path
 
-    def scan_files(
-        self, found: Mapping[str, Found], *, again: bool = False, progress: Progress | None = None
-    ) -> Scan:
+    def scan_files(self, found: Mapping[str, Found], *, again: bool = False, progress: Progress | None = None) -> Scan:
         """Read each file once, or take what is known of it; decoded where the data set has no loader."""
         look: Look = hashing(self.root) if self.spec.loader else PictureReader(self.root)
         with ScanCache(scan_path(self.folder, self.root), scan_header(self.spec, self.root)) as cache:
@@ -60,9 +58,7 @@ def read_manifest(
     present = rows
     if spec.may_miss_files:
         present = [row for row in rows if found[file_part(row.path)].state != "missing"]
-    usable = [
-        row for row in present if found[file_part(row.path)].state != "empty" or not is_held(held, row.id, EMPTY)
-    ]
+    usable = [row for row in present if found[file_part(row.path)].state != "empty" or not is_held(held, row.id, EMPTY)]
     wanted = {part: found[part] for part in sorted({file_part(row.path) for row in usable})}
     refuse(spec, root, wanted)
     facts = place.scan_files(wanted, progress=progress).facts
