@@ -12,6 +12,7 @@ from ucdver.cli.output import say, table_lines, write_json
 from ucdver.cli.scan_progress import ScanProgress
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
+from ucdver.data.perceptual import NEAR_BITS
 from ucdver.errors import DataError
 from ucdver.plugins import load_registry
 
@@ -29,7 +30,7 @@ def check_data(
     ] = None,
     near: Annotated[
         int, typer.Option("--near", min=0, max=11, help="Pictures this many of 64 bits apart look the same.")
-    ] = 4,
+    ] = NEAR_BITS,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Leave out of the data set what cannot be decoded.")
     ] = False,

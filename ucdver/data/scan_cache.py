@@ -97,7 +97,7 @@ def read_log(path: Path, header: Mapping[str, str]) -> tuple[dict[str, tuple[int
     lines = 0
     if path.is_file():
         with path.open("rb") as stream:
-            if stream.readline().rstrip(b"\n") != canonical_json(dict(header)).encode():
+            if stream.readline() != f"{canonical_json(dict(header))}\n".encode():
                 return {}, 0
             lines = 1
             for line in stream:

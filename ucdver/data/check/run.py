@@ -22,15 +22,13 @@ from ucdver.data.check.report import CheckReport, Finding
 from ucdver.data.hashing import file_part
 from ucdver.data.manifest import Row
 from ucdver.data.paths import Folder, Found
+from ucdver.data.perceptual import NEAR_BITS
 from ucdver.data.quarantine import Held, is_held, read_quarantine
 from ucdver.data.reading import EMPTY, Place, content_digest
 from ucdver.data.scan import DrawnReader, Progress, scan, scan_header, scan_path
 from ucdver.data.scan_cache import Facts, ScanCache, Stamp, read_log
 from ucdver.errors import DataError
 from ucdver.registry import Registry
-
-#: Of 64 bits; saving a picture again or resizing it changes few, and pairs of other pictures are hardly ever so near.
-NEAR = 4
 
 
 @dataclass
@@ -65,7 +63,7 @@ class Checked:
 
 
 def check_dataset(
-    catalog: Catalog, place: Place, *, near: int = NEAR, again: bool = False, progress: Progress | None = None
+    catalog: Catalog, place: Place, *, near: int = NEAR_BITS, again: bool = False, progress: Progress | None = None
 ) -> tuple[CheckReport, Checked]:
     """Look for everything that goes wrong in real data sets, whether or not it was added yet.
 
@@ -116,7 +114,7 @@ def _findings(
     yield from duplicate_findings(pictures)
     yield from near_findings(shown, near)
     yield from shared_findings(shown, others, near)
-    yield from name_findings(kept)
+    yield from name_findings([row for row in kept if checked.found[file_part(row.path)].state != "outside"])
 
 
 def quarantine_list(checked: Checked, held: Mapping[str, Held], placeholders: bool = False) -> list[Held]:
