@@ -73,6 +73,9 @@ def test_add_says_what_to_type_and_quarantine_makes_it_go(ucdver: Any, rows: lis
 def test_quarantine_reads_a_data_set_that_is_here_again(ucdver: Any, rows: list[Row]) -> None:
     assert ucdver("data", "add", "real", "--root", "real").code == 0
     (Path("real") / rows[2].path).write_bytes(b"not a picture")
+    added = ucdver("data", "add", "real", "--root", "real")
+    assert added.code == 0
+    assert "1 pictures cannot be decoded: ucdver data check real --quarantine" in added.err
     checked = ucdver("data", "check", "real", "--quarantine")
     assert checked.code == 1
     assert "is read again: 19 rows" in checked.err

@@ -80,6 +80,16 @@ def test_transparent_grey_and_palette_pictures_are_laid_on_white(tmp_path: Path)
     assert reader("layer.png").phash == reader("white.png").phash is not None
 
 
+def test_what_the_system_does_not_give_is_told_and_asked_for_again(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    facts = PictureReader(tmp_path)("folder.png")
+    assert (facts.sha256, facts.problem) == ("", "not to be read: Is a directory")
+    stamp = Stamp("folder.png", 1, 1)
+    for _ in range(2):
+        with ScanCache(tmp_path / "log", HEADER) as cache:
+            assert scan([stamp], PictureReader(tmp_path), cache).read == 1
+
+
 def test_only_what_changed_is_read_again(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for number in range(40):

@@ -91,4 +91,8 @@ def _report(catalog: Catalog, manifest: Manifest) -> None:
     write_table(("DOMAIN", "IMAGES"), rows)
     for reason, count in manifest.left_out.items():
         say(f"{count} rows are left out: {reason}; 'ucdver data check {manifest.dataset}' lists them")
+    if catalog.registry.datasets.get(manifest.dataset).loader is None:
+        undecoded = sum(manifest.size(row.id) == (0, 0) for row in manifest.rows())
+        if undecoded:
+            say(f"{undecoded} pictures cannot be decoded: ucdver data check {manifest.dataset} --quarantine")
     say(f"data set '{manifest.dataset}' is ready in {catalog.root(manifest.dataset)}")

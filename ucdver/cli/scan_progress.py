@@ -46,6 +46,8 @@ class ScanProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if kind is KeyboardInterrupt:
+            self._line("stopped; the same command goes on from here")
 
     def __call__(self, done: int, total: int) -> None:
         """Take note that `done` of `total` files are read; the first call says how many were known."""

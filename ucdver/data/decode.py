@@ -18,6 +18,8 @@ from ucdver.spec.recipe import ImageRecipe
 #: Raised whenever a pixel may come out differently; it is part of the name of every decoded cache.
 DECODE_VERSION = 1
 MAX_PIXELS = 64_000_000
+_LEAVE_OUT = "ucdver data check NAME --quarantine"
+_AGAIN = f"get the file again, or leave it out: {_LEAVE_OUT}"
 # Pictures of more pixels are decoded one at a time by `open_grey`, whose threads would else need gigabytes together.
 _MANY_PIXELS = 16_000_000
 # What the EXIF orientation asks for.
@@ -57,7 +59,7 @@ def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
     """
     with damage_told(path):
         if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty", "get the file again, or take it out of the data set")
+            raise DataError(f"{path} is empty", _AGAIN)
         with Image.open(path) as image:
             # Pillow knows the size from the header; nothing is decoded yet.
             _check_size(path, image.size)
@@ -106,7 +108,7 @@ def damage_told(path: Path) -> Iterator[None]:
         raise _too_large(path, str(error)) from error
     except _DAMAGE as error:
         reason = "no picture that can be read" if isinstance(error, UnidentifiedImageError) else f"damaged: {error}"
-        raise DataError(f"{path} is {reason}", "get the file again, or take it out of the data set") from error
+        raise DataError(f"{path} is {reason}", _AGAIN) from error
 
 
 def fit_image(image: Image.Image, recipe: ImageRecipe) -> Image.Image:
@@ -135,7 +137,7 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
 def _too_large(path: Path, detail: str) -> DataError:
     return DataError(
         f"{path} is too large to be decoded safely: {detail}",
-        f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels, or take it out of the data set",
+        f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels, or leave it out: {_LEAVE_OUT}",
     )
 
 

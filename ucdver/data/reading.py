@@ -13,6 +13,7 @@ from ucdver.data.paths import Folder, Found, refuse
 from ucdver.data.quarantine import is_held, read_quarantine
 from ucdver.data.scan import Look, PictureReader, Progress, Scan, hashing, scan, scan_header, scan_path, stamps_of
 from ucdver.data.scan_cache import Facts, ScanCache
+from ucdver.errors import DataError
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import DatasetSpec
 
@@ -63,6 +64,10 @@ def read_manifest(
     refuse(spec, root, wanted)
     facts = place.scan_files(wanted, progress=progress).facts
     kept = [row for row in usable if not is_held(held, row.id, content_digest(row, facts))]
+    for row in kept:
+        if not facts[file_part(row.path)].sha256:
+            told = f"data set '{spec.name}': {root / file_part(row.path)} is {facts[file_part(row.path)].problem}"
+            raise DataError(told, "check its permissions and the disk")
     left_out = {"missing": len(rows) - len(present), "quarantined": len(present) - len(kept)}
     counted = {reason: count for reason, count in left_out.items() if count}
     return Manifest.build(spec, root, kept, spaces, facts, counted)

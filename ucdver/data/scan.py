@@ -96,7 +96,8 @@ def scan(
     if progress is not None and unknown:
         progress(done, len(stamps))
     for chunk in _looked_at(unknown, look, workers or min(8, os.cpu_count() or 1)):
-        cache.add(chunk)
+        # What the disk or its permissions refused may be there the next time.
+        cache.add((stamp, one) for stamp, one in chunk if one.sha256)
         facts.update((stamp.key, one) for stamp, one in chunk)
         done += len(chunk)
         if progress is not None:
@@ -140,10 +141,13 @@ class PictureReader:
     def __call__(self, key: str) -> Facts:
         """Return the facts of the file at `key`; one that cannot be decoded has a `problem`."""
         path = self._root / key
-        with path.open("rb") as stream:
-            if os.fstat(stream.fileno()).st_size > _BUFFERED:
-                return self._facts(hash_file(path), stream, path)
-            data = stream.read()
+        try:
+            with path.open("rb") as stream:
+                if os.fstat(stream.fileno()).st_size > _BUFFERED:
+                    return self._facts(hash_file(path), stream, path)
+                data = stream.read()
+        except OSError as error:
+            return Facts("", problem=f"not to be read: {error.strerror or error}")
         return self._facts(hashlib.sha256(data).hexdigest(), io.BytesIO(data), path)
 
     def _facts(self, sha256: str, stream: BinaryIO, path: Path) -> Facts:
