@@ -63,9 +63,9 @@ def peak_mb() -> float:
 
 
 def measure(what: str, root: Path, home: Path) -> dict[str, float]:
-    """Do one thing to the tree and return images a second and the peak."""
+    """Do one thing to the tree and return images a second, milliseconds of processor an image, and the peak."""
     count = int((root / "count").read_text())
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     if what == "bare":
         for row in read(root):
             with Image.open(root / row.path) as image:
@@ -88,7 +88,8 @@ def measure(what: str, root: Path, home: Path) -> dict[str, float]:
         report, _ = check_dataset(catalog, catalog.place("drawn", root))
         if what == "check" and report.read != count:
             raise SystemExit(f"{report.read} of {count} were read")
-    return {"rate": count / (time.perf_counter() - started), "peak": peak_mb()}
+    spent = (time.process_time() - used) / count * 1000
+    return {"rate": count / (time.perf_counter() - started), "cpu": spent, "peak": peak_mb()}
 
 
 def measured(what: str, root: Path, home: Path) -> dict[str, float]:
@@ -124,7 +125,7 @@ def main() -> None:
         root = Path(folder) / "tree"
         root.mkdir()
         draw(root, max(options.counts))
-        print("images  bare/s  check/s  ratio  again/s  peak MB")
+        print("images  bare/s  check/s  ratio  again/s  bare cpu ms  check cpu ms  ratio  peak MB")
         for count in options.counts:
             (root / "count").write_text(str(count))
             home = Path(folder) / f"home-{count}"
@@ -132,7 +133,8 @@ def main() -> None:
             ratio = first["rate"] / bare["rate"]
             print(
                 f"{count:6}  {bare['rate']:6.0f}  {first['rate']:7.0f}  {ratio:5.2f}  {again['rate']:7.0f}"
-                f"  {first['peak']:7.1f}"
+                f"  {bare['cpu']:11.2f}  {first['cpu']:12.2f}  {first['cpu'] / bare['cpu']:5.2f}  {first['peak']:7.1f}",
+                flush=True,
             )
             peaks.append(first["peak"])
     grown = (peaks[-1] - peaks[0]) / max(1, options.counts[-1] - options.counts[0])

@@ -115,9 +115,9 @@ def test_a_name_cannot_move_the_cursor(ucdver: Any, rows: list[Row]) -> None:
 
 def test_a_check_that_is_killed_goes_on_where_it_was(ucdver: Any, tmp_path: Path) -> None:
     local()
-    count = 1500
+    count = 600
     given = tree.rows(count)
-    pictures = [tree.encoded(tree.picture(number, (640, 480)), "PNG") for number in range(8)]
+    pictures = [tree.encoded(tree.picture(number, (320, 240)), "PNG") for number in range(8)]
     for number, row in enumerate(given):
         # A PNG with something after its end is the same picture in another file.
         tree.write(Path("real"), row.path, pictures[number % 8] + str(number).encode())
@@ -134,7 +134,7 @@ def test_a_check_that_is_killed_goes_on_where_it_was(ucdver: Any, tmp_path: Path
         until = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < until:
             logs = list(folder.glob("scan-*.jsonl"))
-            if logs and logs[0].read_bytes().count(b"\n") > 200:
+            if logs and logs[0].read_bytes().count(b"\n") > 60:
                 break
             time.sleep(0.005)
         assert process.poll() is None, "it ended before it could be killed"
@@ -142,7 +142,7 @@ def test_a_check_that_is_killed_goes_on_where_it_was(ucdver: Any, tmp_path: Path
         process.wait(timeout=60)
     (log,) = folder.glob("scan-*.jsonl")
     known = log.read_bytes().count(b"\n") - 1
-    assert 200 <= known < count
+    assert 60 <= known < count
     again = ucdver("data", "check", "real", "--root", "real", "--json")
     assert f"reading {count} files, {known} of them known from before" in again.err
     assert f"({count - known} read now)" in again.err

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.real_tree import FORMATS, encoded, picture, write
@@ -159,6 +159,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 PHASHES = st.none() | st.integers(0, 2**64 - 1)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(KEYS, st.tuples(st.integers(0, 2**40), PHASHES, KEYS), max_size=6), st.data())
 def test_a_log_cut_anywhere_loses_whole_lines_only(
     tmp_path_factory: pytest.TempPathFactory, made: dict[str, tuple[int, int | None, str]], data: st.DataObject
