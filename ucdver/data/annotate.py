@@ -157,7 +157,7 @@ class Annotation:
                 for start in range(0, len(todo), made.batch_size):
                     numbers = todo[start : start + made.batch_size]
                     self._tell(what, len(rows) - len(todo) + start, len(rows))
-                    shard.add(numbers, _checked(annotator, made, items.of(numbers), [rows[n].id for n in numbers]))
+                    shard.add(numbers, checked(annotator, made, items.of(numbers), [rows[n].id for n in numbers]))
             finally:
                 shard.flush()
         self._tell(what, len(rows), len(rows))
@@ -278,7 +278,7 @@ def _guarded(annotator: ResolvedAnnotator, doing: str, call: Callable[[], T]) ->
         raise PluginError(f"annotator '{name}' could not {doing}: {kind}: {error}") from error
 
 
-def _checked(annotator: ResolvedAnnotator, made: Annotator, items: list[Item], ids: Sequence[str]) -> Values:
+def checked(annotator: ResolvedAnnotator, made: Annotator, items: list[Item], ids: Sequence[str]) -> Values:
     """Return what an annotator gives for a batch, refusing what is not of its kind, number or type."""
     name = annotator.spec.name
     given = _guarded(annotator, "annotate", lambda: made.annotate(items))
