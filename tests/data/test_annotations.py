@@ -180,7 +180,7 @@ def test_what_an_annotator_may_not_return(tmp_path: Path, broken: str, says: str
 def test_runs_open_what_was_computed_or_say_why_not(tmp_path: Path) -> None:
     held = annotators.catalog(tmp_path)
     run = tiny_images.run_spec(held).model_copy(update={"annotations": {"width": "0" * 64}})
-    with pytest.raises(DataError, match="annotation 'width' of tiny:plain has not been computed; .*ucdver prepare"):
+    with pytest.raises(DataError, match=r"annotation 'width' of tiny:plain has not been computed; .*ucdver prepare"):
         open_annotations(held.home, run, "width", PLAIN)
     write_link(held.home, run, "width", PLAIN, None, "the model is absent")
     with pytest.raises(DataError, match="could not be computed: the model is absent"):

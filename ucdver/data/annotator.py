@@ -72,15 +72,18 @@ class Item:
 
     def annotation(self, name: str) -> str | Tensor:
         """Return what another annotator gave for this image: a str, or a float32 or int64 tensor on the CPU."""
-        found: str | Tensor = self._read(name, self._annotations.get(name))
-        return found
+        value = self._annotations.get(name)
+        if value is None:
+            raise self._unread(name)
+        return value
 
     def _read(self, name: str, value: T | None) -> T:
         if value is None:
-            raise SpecError(
-                f"annotator '{self._owner}' reads '{name}', which its spec does not name", "add it to reads"
-            )
+            raise self._unread(name)
         return value
+
+    def _unread(self, name: str) -> SpecError:
+        return SpecError(f"annotator '{self._owner}' reads '{name}', which its spec does not name", "add it to reads")
 
 
 class Annotator:
