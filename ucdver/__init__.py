@@ -36,6 +36,9 @@ _PUBLIC = {
     "SuiteSpec": "ucdver.spec.plugin",
     "ValidatorSpec": "ucdver.spec.plugin",
     "Row": "ucdver.data.manifest",
+    "Annotator": "ucdver.data.annotator",
+    "AnnotatorConfig": "ucdver.data.annotator",
+    "Item": "ucdver.data.annotator",
     "Batch": "ucdver.data.batches",
     "both_images": "ucdver.data.batches",
     "LabeledBatch": "ucdver.data.batches",
@@ -51,6 +54,9 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from ucdver.backbones.base import Backbone as Backbone
+    from ucdver.data.annotator import Annotator as Annotator
+    from ucdver.data.annotator import AnnotatorConfig as AnnotatorConfig
+    from ucdver.data.annotator import Item as Item
     from ucdver.data.batches import Batch as Batch
     from ucdver.data.batches import LabeledBatch as LabeledBatch
     from ucdver.data.batches import UnlabeledBatch as UnlabeledBatch

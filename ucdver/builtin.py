@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ucdver.backbones.specs import BACKBONES
+from ucdver.data.annotator_specs import ANNOTATORS
 from ucdver.evaluate.specs import METRICS
 from ucdver.hookspecs import hookimpl
 from ucdver.report.specs import EXPORTERS
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import (
+    AnnotatorSpec,
     BackboneSpec,
     DatasetSpec,
     ExecutorSpec,
@@ -124,6 +126,12 @@ def ucdver_suites() -> Sequence[SuiteSpec]:
 def ucdver_backbones() -> Sequence[BackboneSpec]:
     """Small networks trained from scratch, timm's family, and one with weights from a package."""
     return BACKBONES
+
+
+@hookimpl
+def ucdver_annotators() -> Sequence[AnnotatorSpec]:
+    """The text of an image, and its topic as a number."""
+    return ANNOTATORS
 
 
 @hookimpl

@@ -82,7 +82,7 @@ def test_no_label_can_be_reached_from_a_target_view(held: Catalog) -> None:
     data = load(held, tiny_images.run_spec(held))
     view = data.target_train
     assert isinstance(view, TargetView)
-    assert {field.name for field in dataclasses.fields(TargetView)} == {"images", "ids", "domain"}
+    assert {field.name for field in dataclasses.fields(TargetView)} == {"images", "ids", "domain", "extras"}
     assert not [name for name in dir(view) if "label" in name.lower()]
     with pytest.raises(dataclasses.FrozenInstanceError):
         view.domain = "x"  # type: ignore[misc]

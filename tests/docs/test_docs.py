@@ -98,7 +98,7 @@ def test_every_field_of_a_value_is_told_in_its_row(value: type[Value]) -> None:
         ("### `[recipe.optim]`", set(OptimRecipe.model_fields)),
         ("### `[split]`", set(SplitRule.model_fields)),
         ("### `[[task]]`", set(Task.model_fields)),
-        ("## Keys", (set(Suite.model_fields) - {"tasks", "recipe"}) | {"steps"}),
+        ("## Keys", (set(Suite.model_fields) - {"tasks", "recipe", "annotators"}) | {"steps"}),
     ],
 )
 def test_the_keys_of_a_suite_that_are_told_are_those_that_there_are(title: str, keys: set[str]) -> None:
@@ -120,7 +120,7 @@ def test_every_command_is_told_with_an_example(command: str) -> None:
     assert f"\n$ ucdver {command}" in section
 
 
-@pytest.mark.parametrize("command", ["bench", "leaderboard"])
+@pytest.mark.parametrize("command", ["bench", "prepare", "leaderboard"])
 def test_the_options_that_are_told_are_those_that_there_are(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     there = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out.partition("Options:")[2])) - {"--help"}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ucdver.data.annotations import resolve_annotator_config
 from ucdver.errors import SpecError
 from ucdver.methods.config import resolve_config
 from ucdver.plugins import load_registry
@@ -52,10 +53,13 @@ def load(tmp_path: Path) -> Callable[[str], Suite]:
     def check(name: str, options: dict[str, Any]) -> None:
         resolve_config(registry, name, options)
 
+    def check_annotator(name: str, options: dict[str, Any]) -> None:
+        resolve_annotator_config(registry, name, options)
+
     def loaded(text: str) -> Suite:
         path = tmp_path / "mine.toml"
         path.write_text(text)
-        return load_suite(str(path), registry, check)
+        return load_suite(str(path), registry, check, check_annotator)
 
     return loaded
 
@@ -169,3 +173,17 @@ def test_lines_of_dotted_and_quoted_keys() -> None:
     assert line_of(text, ("t", 1, "sub", "y")) == 10
     assert line_of(text, ("t", 1, "absent")) == 7
     assert line_of(text, ("absent",)) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "says"),
+    [
+        ("[annotator.topik]", 1, "there is no annotator 'topik'; did you mean 'topic'"),
+        ("[annotator.topic]\nwidth = 3", 2, "annotator 'topic' has no option 'width'"),
+        ("[annotator]\ntopic = 3", 2, "'annotator.topic' is a table"),
+    ],
+)
+def test_an_annotator_is_checked_like_a_method(load: Callable[[str], Suite], table: str, line: int, says: str) -> None:
+    assert load(f"{GOOD}\n[annotator.topic]\n").annotators == {"topic": {}}
+    with pytest.raises(SpecError, match=f"mine.toml:{GOOD.count(chr(10)) + 1 + line}: {says}"):
+        load(f"{GOOD}\n{table}\n")

@@ -14,6 +14,10 @@ from ucdver import __version__
 #: Where each command is, and its line in the help; asking for help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("ucdver.cli.bench:bench", "Run a suite; what has been run already is not run again."),
+    "prepare": (
+        "ucdver.cli.prepare:prepare",
+        "Compute what runs will open: images, features, annotations.",
+    ),
     "leaderboard": ("ucdver.cli.leaderboard:leaderboard", "Show or export the results in a runs folder."),
     "data": ("ucdver.cli.data:app", "List, fetch, add, check and look at data sets."),
     "list": ("ucdver.cli.listing:list_specs", "List methods, tasks, suites and everything else."),

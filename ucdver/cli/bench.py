@@ -17,7 +17,7 @@ from rich.table import Table
 from ucdver.errors import SpecError, suggestion
 
 if TYPE_CHECKING:
-    from ucdver.runs.bench import Bench, Preparing
+    from ucdver.runs.bench import Bench
 
 _RERUN = ("missing", "failed", "always", "never")
 
@@ -50,6 +50,7 @@ def bench(
 
     What is already in the runs folder is not run again, and what was interrupted goes on where it was.
     """
+    from ucdver.cli.preparing import preparing
     from ucdver.runs.bench import Bench
 
     if rerun not in _RERUN:
@@ -63,7 +64,8 @@ def bench(
     if dry_run:
         _print_matrix(session)
         return
-    session.prepare(_preparing(console))
+    for fault in session.prepare(preparing(console), device, threads):
+        console.print(f"not annotated: {fault}", style="red", highlight=False, soft_wrap=True, markup=False)
     _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
     _print_table(session)
     if _print_summary(session, console, time.monotonic() - started):
@@ -96,15 +98,6 @@ def _warn_of_changes(session: Bench, console: Console) -> None:
             "and its version has not; raise the version, or use --rerun always, if the change can move a result"
         )
         console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
-
-
-def _preparing(console: Console) -> Preparing:
-    def tell(what: str, done: int, total: int) -> None:
-        if done == 0 or done == total:
-            state = "…" if done == 0 else f"({total} images)"
-            console.print(f"{what} {state}", highlight=False, soft_wrap=True, markup=False)
-
-    return tell
 
 
 def _carry_out(

@@ -12,7 +12,7 @@ from ucdver.cli.output import fact_lines, write_json
 from ucdver.errors import PluginError
 from ucdver.plugins import load_registry
 from ucdver.registry import Registry, load_callable
-from ucdver.spec.plugin import BackboneSpec, DatasetSpec, MethodSpec
+from ucdver.spec.plugin import AnnotatorSpec, BackboneSpec, DatasetSpec, MethodSpec
 from ucdver.spec.suite import Suite
 from ucdver.spec.suite_file import load_suite
 
@@ -39,8 +39,8 @@ def _facts(registry: Registry, kind: str, name: str) -> dict[str, Any]:
     catalogue = catalogue_of(registry, kind)
     spec = catalogue.get(name)
     facts: dict[str, Any] = {**spec.model_dump(mode="json"), "distribution": catalogue.distribution(name)}
-    if isinstance(spec, MethodSpec):
-        facts.update(_config_facts(registry, name))
+    if isinstance(spec, MethodSpec | AnnotatorSpec):
+        facts.update(_config_facts(registry, spec))
     elif isinstance(spec, DatasetSpec):
         facts.update(_data_facts(registry, name))
     elif isinstance(spec, BackboneSpec) and spec.names is not None:
@@ -58,7 +58,8 @@ def _suite_facts(suite: Suite) -> dict[str, Any]:
     ]
     # A list, since a method without options is an empty table, and those are not shown.
     methods = [{"method": name, "options": options} for name, options in facts.pop("methods").items()]
-    return {**facts, "methods": methods, "tasks": tasks}
+    annotators = [{"annotator": name, "options": options} for name, options in facts.pop("annotators").items()]
+    return {**facts, "methods": methods, "annotators": annotators, "tasks": tasks}
 
 
 def _data_facts(registry: Registry, name: str) -> dict[str, Any]:
@@ -76,12 +77,15 @@ def _data_facts(registry: Registry, name: str) -> dict[str, Any]:
     }
 
 
-def _config_facts(registry: Registry, name: str) -> dict[str, Any]:
-    """Return the method's options; where its class cannot be imported, why not."""
+def _config_facts(registry: Registry, spec: MethodSpec | AnnotatorSpec) -> dict[str, Any]:
+    """Return the options of a method or an annotator; where its class cannot be imported, why not."""
     try:
+        from ucdver.data.annotations import annotator_class
         from ucdver.methods.config import method_class
 
-        fields = method_class(registry, name).Config.model_fields
+        is_method = isinstance(spec, MethodSpec)
+        found: Any = method_class(registry, spec.name) if is_method else annotator_class(registry, spec.name)
+        fields = found.Config.model_fields
     except PluginError as error:
         return {"config": [], "config_error": str(error)}
     return {"config": [_field_facts(option, field) for option, field in fields.items()], "config_error": ""}

@@ -8,14 +8,19 @@ import torch
 from filelock import FileLock
 
 from ucdver.backbones.base import Backbone
-from ucdver.data.images import ImageStore, open_npy
+from ucdver.data.images import ImageStore, Progress, open_npy
 from ucdver.errors import DataError
 from ucdver.files import atomic_path
 from ucdver.spec.base import sha256_of
 
 
 def open_features(
-    store: ImageStore, backbone: Backbone, key: str, device: torch.device | str, batch_size: int = 64
+    store: ImageStore,
+    backbone: Backbone,
+    key: str,
+    device: torch.device | str,
+    batch_size: int = 64,
+    progress: Progress | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the features [N, D] float32 of a store's images, computing them first where the cache lacks
     them.
@@ -26,6 +31,7 @@ def open_features(
         key: names the network and its weights (name and hash); the images are named by the store's own key.
         device: where to compute.
         batch_size: images in a forward pass; no part of the cache's name.
+        progress: called with (done, total) as they are computed; not called where the cache holds them.
 
     Raises:
         DataError: a feature is not finite.
@@ -37,7 +43,7 @@ def open_features(
     with FileLock(path.with_name(f".{name}.lock")):
         features = open_npy(path, shape, np.float32)
         if features is None:
-            computed = _compute(store, backbone, torch.device(device), batch_size)
+            computed = _compute(store, backbone, torch.device(device), batch_size, progress)
             with atomic_path(path) as temporary:
                 np.save(temporary, computed, allow_pickle=False)
             features = open_npy(path, shape, np.float32)
@@ -46,7 +52,9 @@ def open_features(
     return features
 
 
-def _compute(store: ImageStore, backbone: Backbone, device: torch.device, batch_size: int) -> npt.NDArray[np.float32]:
+def _compute(
+    store: ImageStore, backbone: Backbone, device: torch.device, batch_size: int, progress: Progress | None
+) -> npt.NDArray[np.float32]:
     modes = [(module, module.training) for module in backbone.modules()]
     backbone.to(device).eval()
     features = np.empty((len(store.ids), backbone.num_features), np.float32)
@@ -56,6 +64,8 @@ def _compute(store: ImageStore, backbone: Backbone, device: torch.device, batch_
                 images = torch.from_numpy(store.array[start : start + batch_size]).to(device)
                 batch: torch.Tensor = backbone(images.float().div_(255))
                 features[start : start + batch_size] = batch.float().cpu().numpy()
+                if progress is not None:
+                    progress(min(start + batch_size, len(store.ids)), len(store.ids))
     finally:
         for module, training in modes:
             module.training = training

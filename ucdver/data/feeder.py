@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from ucdver.data.augment import Augment
 from ucdver.data.batches import Batch, LabeledBatch, UnlabeledBatch
+from ucdver.data.rows import MappedRows, Rows
 from ucdver.data.sampler import CounterSampler
 from ucdver.data.views import TaskData
 from ucdver.errors import SpecError
@@ -14,6 +17,13 @@ from ucdver.spec.protocol import Phase
 
 #: Images of one side up to this many bytes are kept on a CUDA device as a whole.
 RESIDENT_BYTES = 2 * 1024**3
+#: Rows that are moved there at a time.
+PIECE = 256
+
+
+def to_extra(values: Tensor) -> Tensor:
+    """Return annotations as methods are given them: float32 or int64, however they are stored."""
+    return values.float() if values.is_floating_point() else values.long()
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -44,10 +54,11 @@ class Feeder:
         self._seed = seed
         self._augment = augment
         source = data.source_train
-        self._source = _Images(source.images, self.device)
+        self._source = _Side(source.images, source.extras, self.device)
         self._labels = source.labels.to(self.device)
         self._domains = source.domains.to(self.device)
-        self._target = _Images(data.target_train.images, self.device) if data.target_train else None
+        target = data.target_train
+        self._target = _Side(target.images, target.extras, self.device) if target else None
         self._samplers: dict[tuple[str, int], CounterSampler] = {}
 
     def batch(self, phase: Phase, step_in_phase: int, total_in_phase: int, global_step: int) -> Batch:
@@ -70,11 +81,12 @@ class Feeder:
             rows = self._rows("source", start, step_in_phase, self._source)
             pictures = self._pictures(self._source, rows)
             ids = rows.to(self.device)
-            source = LabeledBatch(ids, pictures, self._labels[ids], self._domains[ids])
+            extras = self._source.extras(rows)
+            source = LabeledBatch(ids, pictures, self._labels[ids], self._domains[ids], extras)
         if phase.target:
             held = self._shown_target(phase)
             rows = self._rows("target", start, step_in_phase, held)
-            target = UnlabeledBatch(rows.to(self.device), self._pictures(held, rows))
+            target = UnlabeledBatch(rows.to(self.device), self._pictures(held, rows), held.extras(rows))
         return Batch(step_in_phase, total_in_phase, phase.name, source, target)
 
     def steps_per_epoch(self, phase: Phase) -> int:
@@ -82,41 +94,69 @@ class Feeder:
         side, images = ("target", self._shown_target(phase)) if phase.target else ("source", self._source)
         return self._sampler(side, 0, images).steps_per_epoch
 
-    def _shown_target(self, phase: Phase) -> _Images:
+    def _shown_target(self, phase: Phase) -> _Side:
         if self._target is None:
             raise SpecError(f"phase '{phase.name}' shows a target, and this run has none to train on")
         return self._target
 
-    def _sampler(self, side: str, start: int, images: _Images) -> CounterSampler:
+    def _sampler(self, side: str, start: int, images: _Side) -> CounterSampler:
         key = (side, start)
         if key not in self._samplers:
-            self._samplers[key] = CounterSampler(images.count, self._batch_size, self._seed, side, start)
+            self._samplers[key] = CounterSampler(images.images.count, self._batch_size, self._seed, side, start)
         return self._samplers[key]
 
-    def _rows(self, side: str, start: int, step: int, images: _Images) -> Tensor:
+    def _rows(self, side: str, start: int, step: int, images: _Side) -> Tensor:
         return torch.from_numpy(self._sampler(side, start, images).indices(step))
 
-    def _pictures(self, images: _Images, rows: Tensor) -> Tensor:
-        gathered = images.gather(rows)
+    def _pictures(self, images: _Side, rows: Tensor) -> Tensor:
+        gathered = images.images.gather(rows)
         if self._augment is None or gathered.dtype != torch.uint8:
             return to_float(gathered)
         return self._augment(to_float(gathered))
 
 
-class _Images:
-    """The images of one side, on the device where they fit, else in memory."""
+class _Side:
+    """The images of one side and what is annotated of them."""
 
-    def __init__(self, images: Tensor, device: torch.device) -> None:
-        self.count = images.shape[0]
+    def __init__(self, images: Rows, extras: Mapping[str, Rows], device: torch.device) -> None:
+        self.images = _Held(images, device)
+        self._extras = {name: _Held(rows, device) for name, rows in extras.items()}
+
+    def extras(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the annotations of the given rows on the device, by name."""
+        return {name: to_extra(held.gather(rows)) for name, held in self._extras.items()}
+
+
+class _Held:
+    """Rows on the device where they fit, else in memory or on disk."""
+
+    def __init__(self, rows: Rows, device: torch.device) -> None:
+        self.count = rows.shape[0]
         self._device = device
-        fits = device.type == "cuda" and images.numel() * images.element_size() < RESIDENT_BYTES
-        self._images = images.to(device) if fits else images
+        fits = device.type == "cuda" and rows.nbytes < RESIDENT_BYTES
+        self._rows = _moved(rows, device) if fits else rows
 
     def gather(self, rows: Tensor) -> Tensor:
         """Return the given rows on the device, as they are stored."""
-        if self._images.device.type == self._device.type:
-            return self._images.index_select(0, rows.to(self._device))
+        held = self._rows
+        if isinstance(held, Tensor) and held.device.type == self._device.type:
+            return held.index_select(0, rows.to(self._device))
+        if self._device.type == "cpu":
+            return held[rows]
         # A pinned buffer of its own for each batch: the copy may still run when the next one is gathered.
-        pinned = torch.empty((len(rows), *self._images.shape[1:]), dtype=self._images.dtype, pin_memory=True)
-        torch.index_select(self._images, 0, rows, out=pinned)
+        pinned = torch.empty((len(rows), *held.shape[1:]), dtype=held.dtype, pin_memory=True)
+        if isinstance(held, MappedRows):
+            held.gather(rows.numpy(), out=pinned)
+        else:
+            torch.index_select(held, 0, rows, out=pinned)
         return pinned.to(self._device, non_blocking=True)
+
+
+def _moved(rows: Rows, device: torch.device) -> Tensor:
+    """Return all rows on the device; those that lie on disk go there a piece at a time."""
+    if isinstance(rows, Tensor):
+        return rows.to(device)
+    moved = torch.empty(rows.shape, dtype=rows.dtype, device=device)
+    for start in range(0, len(rows), PIECE):
+        moved[start : start + PIECE] = rows[start : start + PIECE].to(device)
+    return moved

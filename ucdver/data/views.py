@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,16 @@ from torch import Tensor
 from ucdver.data.catalog import Catalog
 from ucdver.data.images import ImageStore, open_images
 from ucdver.data.members import Members, open_members
+from ucdver.data.rows import Indices, Part, Rows, as_rows
 from ucdver.data.splits import RowKeys, TargetSplit, assign_folds, split_sources, split_target
 from ucdver.errors import DataError
 from ucdver.registry import Registry
 from ucdver.spec.run import RunSpec
+from ucdver.spec.task import Domain
 
-Indices = npt.NDArray[np.int64]
 Features = Callable[[ImageStore], npt.NDArray[np.float32]]
+#: (annotator, domain) -> its annotations of all rows of the domain, in the manifest's order.
+Annotations = Callable[[str, Domain], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -28,25 +32,29 @@ class SourceView:
     """Labelled rows.
 
     Attributes:
-        images: uint8 [N, C, H, W], or float32 [N, D] features of a frozen backbone.
+        images: uint8 [N, C, H, W], or float32 [N, D] features of a frozen backbone. Many of them are no tensor but
+            `MappedRows`, which are read from disk when they are indexed.
         labels: int64 [N], indices into the task's classes.
         domains: int64 [N], index of the domain among the task's sources (for an oracle's, among its targets).
         ids: global ids, `dataset/id`.
+        extras: annotations by name, each [N, ...], as they are stored.
     """
 
-    images: Tensor
+    images: Rows
     labels: Tensor
     domains: Tensor
     ids: tuple[str, ...]
+    extras: Mapping[str, Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TargetView:
     """Rows without labels; fields as in `SourceView`. `domain` names them, several joined by a plus sign."""
 
-    images: Tensor
+    images: Rows
     ids: tuple[str, ...]
     domain: str
+    extras: Mapping[str, Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,17 @@ class TaskData:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Rows of one domain, and the array that their images are rows of."""
+class _Side:
+    """Members of one domain that belong to a view, and the arrays that their images and extras are rows of."""
 
-    images: npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+    images: npt.NDArray[Any]
+    extras: Mapping[str, npt.NDArray[Any]]
     members: Members
     chosen: Indices
+
+    def rows(self, array: npt.NDArray[Any]) -> Part:
+        """Return the chosen rows of an array that has one row for each of the domain."""
+        return Part(array, self.members.numbers[self.chosen])
 
 
 def load_task(
@@ -77,6 +90,7 @@ def load_task(
     registry: Registry,
     *,
     features: Features | None = None,
+    annotations: Annotations | None = None,
     oracle: bool = False,
 ) -> TaskData:
     """Return the data of a run; images are decoded first where the cache lacks them.
@@ -86,6 +100,7 @@ def load_task(
         catalog: must already have every data set of the task.
         registry: knows data sets, label spaces and maps.
         features: gives the frozen backbone's features of a store, which then stand for the images.
+        annotations: opens the annotations that `spec.annotations` names.
         oracle: train on the labelled training rows of the targets in the source's place. This is the only
             road by which target labels enter training, for methods that are registered as oracles.
             `source_val` stays the source's.
@@ -106,8 +121,12 @@ def load_task(
 
     pictures = {d: _pictures(found, spec, catalog, registry, features) for d, found in opened.items()}
 
-    def parts(members: Sequence[Members], chosen: Sequence[Indices]) -> list[_Part]:
-        return [_Part(pictures[m.domain], m, c) for m, c in zip(members, chosen, strict=True)]
+    if spec.annotations and annotations is None:
+        raise ValueError("the run declares annotations, and nothing opens them")
+    extras = {d: {name: annotations(name, d) for name in spec.annotations} if annotations else {} for d in opened}
+
+    def parts(members: Sequence[Members], chosen: Sequence[Indices]) -> list[_Side]:
+        return [_Side(pictures[m.domain], extras[m.domain], m, c) for m, c in zip(members, chosen, strict=True)]
 
     trained_on = parts(sources, _per_domain(source_split.train, sources))
     if oracle:
@@ -155,29 +174,23 @@ def _pictures(
     return store.array if features is None else features(store)
 
 
-def _source_view(parts: Sequence[_Part]) -> SourceView:
+def _source_view(parts: Sequence[_Side]) -> SourceView:
     labels = np.concatenate([part.members.labels[part.chosen] for part in parts])
     domains = np.repeat(np.arange(len(parts), dtype=np.int64), [part.chosen.size for part in parts])
-    return SourceView(_gather(parts), torch.from_numpy(labels), torch.from_numpy(domains), _ids(parts))
+    images, extras = _rows(parts)
+    return SourceView(images, torch.from_numpy(labels), torch.from_numpy(domains), _ids(parts), extras)
 
 
-def _target_view(parts: Sequence[_Part]) -> TargetView:
-    return TargetView(_gather(parts), _ids(parts), "+".join(str(part.members.domain) for part in parts))
+def _target_view(parts: Sequence[_Side]) -> TargetView:
+    images, extras = _rows(parts)
+    return TargetView(images, _ids(parts), "+".join(str(part.members.domain) for part in parts), extras)
 
 
-def _ids(parts: Sequence[_Part]) -> tuple[str, ...]:
+def _ids(parts: Sequence[_Side]) -> tuple[str, ...]:
     return tuple(f"{p.members.domain.dataset}/{p.members.rows[number].id}" for p in parts for number in p.chosen)
 
 
-def _gather(parts: Sequence[_Part]) -> Tensor:
-    """Return the images of all parts; one unbroken stretch of one domain stays on its memory map."""
-    numbers = [part.members.numbers[part.chosen] for part in parts]
-    first = parts[0].images
-    if len(parts) == 1 and numbers[0].size and numbers[0][-1] - numbers[0][0] + 1 == numbers[0].size:
-        return torch.from_numpy(first[numbers[0][0] : numbers[0][-1] + 1])
-    images = np.empty((sum(n.size for n in numbers), *first.shape[1:]), first.dtype)
-    start = 0
-    for part, rows in zip(parts, numbers, strict=True):
-        images[start : start + rows.size] = part.images[rows]
-        start += rows.size
-    return torch.from_numpy(images)
+def _rows(parts: Sequence[_Side]) -> tuple[Rows, dict[str, Rows]]:
+    """Return the images of all parts, and their extras by name."""
+    extras = {name: as_rows([part.rows(part.extras[name]) for part in parts]) for name in parts[0].extras}
+    return as_rows([part.rows(part.images) for part in parts]), extras

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from ucdver.data.views import TargetView
 from ucdver.methods.base import Method
 from ucdver.spec.run import Cost
 from ucdver.train.predict import predict_all
@@ -43,12 +43,14 @@ class CostMeter:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return int(peak if sys.platform == "darwin" else peak * 1024)
 
-    def cost(self, method: Method, seconds: float, steps: int, images: Tensor, precision: torch.dtype) -> Cost:
-        """Return the cost after `steps` steps in `seconds`; prediction is timed on `images` (at most 256 of them)."""
-        sample = images[:256]
-        predict_all(method, sample[:8], self.device, precision)
+    def cost(self, method: Method, seconds: float, steps: int, view: TargetView, precision: torch.dtype) -> Cost:
+        """Return the cost after `steps` steps in `seconds`; prediction is timed on at most 256 images of `view`."""
+        sample = view.images[:256]
+        extras = {name: rows[:256] for name, rows in view.extras.items()}
+        few = {name: rows[:8] for name, rows in extras.items()}
+        predict_all(method, sample[:8], self.device, precision, few)
         started = time.perf_counter()
-        predict_all(method, sample, self.device, precision)
+        predict_all(method, sample, self.device, precision, extras)
         elapsed = time.perf_counter() - started
         return Cost(
             parameters=sum(p.numel() for p in method.parameters()),

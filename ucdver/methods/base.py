@@ -36,6 +36,7 @@ class TaskInfo:
         total_steps: optimiser steps of the whole run.
         bottleneck: width of the layer between backbone and head, 0 for none.
         dropout: dropout probability before the head.
+        extras: shape of one item of each annotation that the method needs, as in {"topic": (), "tokens": (30, 768)}.
     """
 
     classes: tuple[str, ...]
@@ -44,6 +45,7 @@ class TaskInfo:
     total_steps: int
     bottleneck: int = 128
     dropout: float = 0.0
+    extras: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def num_classes(self) -> int:
@@ -78,7 +80,6 @@ class Views:
     source: Prediction | None
     source_labels: Tensor | None
     target: Prediction | None
-    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Method(nn.Module):
@@ -116,6 +117,14 @@ class Method(nn.Module):
         self.dropout = nn.Dropout(task.dropout)
         self.head = nn.Linear(width, task.num_classes)
 
+    @classmethod
+    def needed_extras(cls, config: Any) -> tuple[str, ...]:
+        """Return the names of the annotators (of kind `tensor`) whose output the method reads, given its `Config`.
+
+        Batches carry them as `extras`, float32 or int64 [B, ...], and `predict` is given them.
+        """
+        return ()
+
     @abstractmethod
     def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Return the losses of one step, scalars by name, with "total" the one that is minimised.
@@ -140,7 +149,12 @@ class Method(nn.Module):
         return self.classify(self.forward_features(images))
 
     def predict(self, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:
-        """Return features and logits; called in eval mode without gradients, and independent of the batch."""
+        """Return features and logits; called in eval mode without gradients, and independent of the batch.
+
+        Args:
+            images: float32 [B, C, H, W] in [0, 1], or features [B, D] of a frozen backbone.
+            extras: what `needed_extras` names, each [B, ...].
+        """
         features = self.forward_features(images)
         return Prediction(features, self.classify(features))
 

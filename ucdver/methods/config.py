@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from ucdver.errors import ConfigError, PluginError, suggestion
+from ucdver.errors import PluginError
 from ucdver.methods.base import Method, MethodConfig
 from ucdver.registry import Registry, load_target
+from ucdver.spec.options import checked_options
 
 
 def method_class(registry: Registry, name: str) -> type[Method]:
@@ -28,22 +24,4 @@ def method_class(registry: Registry, name: str) -> type[Method]:
 
 def resolve_config(registry: Registry, name: str, given: Mapping[str, Any]) -> MethodConfig:
     """Return the method's configuration with `given` over its defaults; what does not fit is a ConfigError."""
-    config_class = method_class(registry, name).Config
-    known = list(config_class.model_fields)
-    for field in given:
-        if field not in known:
-            hint = suggestion(field, known, f"it has {', '.join(known)}" if known else "it has no options")
-            raise ConfigError(f"method '{name}' has no option '{field}'", hint, field)
-    try:
-        return config_class.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"method '{name}', option '{field}': {message}", "", field) from error
-
-
-def source_sha256(method: type[Method]) -> str:
-    """Return the sha256 of the file that defines the method: provenance, to notice a change under one version."""
-    file = inspect.getsourcefile(method)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    return checked_options(f"method '{name}'", method_class(registry, name).Config, given)

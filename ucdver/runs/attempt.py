@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import save_file
 
 from ucdver.backbones.base import Backbone, PrecomputedFeatures
-from ucdver.backbones.build import build_backbone
+from ucdver.data.annotation_cache import open_annotations
 from ucdver.data.catalog import Catalog
 from ucdver.data.features import open_features
 from ucdver.data.images import ImageStore
-from ucdver.data.views import TaskData, load_task
+from ucdver.data.views import SourceView, TargetView, TaskData, load_task
 from ucdver.evaluate.cost import CostMeter
 from ucdver.evaluate.predictions import Predictions
 from ucdver.evaluate.target_labels import open_target_labels
@@ -20,11 +22,12 @@ from ucdver.files import atomic_path
 from ucdver.methods.base import Method, Prediction, TaskInfo
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
+from ucdver.runs.backbone import feature_key, seeded_backbone
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.store import RunStore
 from ucdver.seeds import derive_seed, run_seed
-from ucdver.spec.base import sha256_of
 from ucdver.spec.run import Cost, RunSpec
+from ucdver.spec.task import Domain
 from ucdver.train.loop import Loop
 from ucdver.train.predict import predict_all
 
@@ -53,7 +56,7 @@ class Attempt:
         data = self._data(backbone)
         if self.spec.recipe.frozen:
             backbone = PrecomputedFeatures(backbone.num_features)
-        method = self._method(backbone)
+        method = self._method(backbone, data)
         loop = Loop(self.spec, method, data, self.device, self.folder, self.options.loop)
         seconds = loop.run(observe)
         predicted = self._predict(method, data)
@@ -61,27 +64,30 @@ class Attempt:
         self.store.write_predictions(self.spec.key(), self._evaluate(data, predicted))
         target = next(iter(data.target_test.values()))
         steps = self.spec.protocol.steps
-        return meter.cost(method, seconds, steps, target.images, self.precision)
+        return meter.cost(method, seconds, steps, target, self.precision)
 
     def _backbone(self) -> Backbone:
-        # Seeded without the method's name: every method on a task starts from the same network.
-        torch.manual_seed(derive_seed("backbone", self.seed))
-        return build_backbone(self.registry, self.spec.recipe).to(self.device)
+        return seeded_backbone(self.registry, self.spec, self.device)
 
     def _data(self, backbone: Backbone) -> TaskData:
         oracle = self.registry.methods.get(self.spec.method.name).oracle
-        if not self.spec.recipe.frozen:
-            return load_task(self.spec, self.catalog, self.registry, features=None, oracle=oracle)
-        key = sha256_of([self.spec.recipe.backbone_name, self.spec.weights_sha256])[:16]
-        if not self.spec.weights_sha256:
-            key = sha256_of([self.spec.recipe.backbone_name, "random", self.seed])[:16]
 
         def features(store: ImageStore) -> npt.NDArray[np.float32]:
-            return open_features(store, backbone, key, self.device)
+            return open_features(store, backbone, feature_key(self.spec), self.device)
 
-        return load_task(self.spec, self.catalog, self.registry, features=features, oracle=oracle)
+        def annotations(name: str, domain: Domain) -> npt.NDArray[Any]:
+            return open_annotations(self.options.home, self.spec, name, domain)
 
-    def _method(self, backbone: Backbone) -> Method:
+        return load_task(
+            self.spec,
+            self.catalog,
+            self.registry,
+            features=features if self.spec.recipe.frozen else None,
+            annotations=annotations,
+            oracle=oracle,
+        )
+
+    def _method(self, backbone: Backbone, data: TaskData) -> Method:
         chosen = method_class(self.registry, self.spec.method.name)
         config = resolve_config(self.registry, self.spec.method.name, self.spec.method.config)
         task, oracle = self.spec.task, self.registry.methods.get(self.spec.method.name).oracle
@@ -92,16 +98,20 @@ class Attempt:
             total_steps=self.spec.protocol.steps,
             bottleneck=self.spec.recipe.bottleneck,
             dropout=self.spec.recipe.dropout,
+            extras={name: tuple(rows.shape[1:]) for name, rows in data.source_train.extras.items()},
         )
         torch.manual_seed(derive_seed("method", self.seed))
         return chosen(info, backbone, config).to(self.device)
 
     def _predict(self, method: Method, data: TaskData) -> dict[str, Prediction]:
-        views = {"source_val": data.source_val.images}
-        views |= {f"target_test:{name}": view.images for name, view in data.target_test.items()}
+        views: dict[str, SourceView | TargetView] = {"source_val": data.source_val}
+        views |= {f"target_test:{name}": view for name, view in data.target_test.items()}
         if data.target_train is not None:
-            views["target_train"] = data.target_train.images
-        return {name: predict_all(method, images, self.device, self.precision) for name, images in views.items()}
+            views["target_train"] = data.target_train
+        return {
+            name: predict_all(method, view.images, self.device, self.precision, view.extras)
+            for name, view in views.items()
+        }
 
     def _save_outputs(self, data: TaskData, predicted: dict[str, Prediction]) -> None:
         """Write what selection rules read: features and logits, and labels of the source only."""

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ucdver.data.annotations import resolve_annotator_config
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
-from ucdver.data.images import open_images
-from ucdver.errors import SpecError
-from ucdver.methods.config import method_class, resolve_config, source_sha256
+from ucdver.errors import SpecError, UcdverError
+from ucdver.methods.config import method_class, resolve_config
 from ucdver.plugins import load_registry
 from ucdver.registry import load_callable
 from ucdver.runs.events import Executor, Listener
 from ucdver.runs.merge import merged
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan, make_plan, restrict
+from ucdver.runs.prepare import Preparation, Preparing
 from ucdver.runs.schedule import Rerun, Scheduled, schedule
 from ucdver.runs.store import RunStore
+from ucdver.source import source_sha256
+from ucdver.spec.run import RunSpec
 from ucdver.spec.suite import Suite
 from ucdver.spec.suite_file import load_suite
 from ucdver.train.loop import LoopOptions
-
-#: (what is prepared, done, total)
-Preparing = Callable[[str, int, int], None]
 
 
 class Bench:
@@ -46,10 +46,13 @@ class Bench:
         self.catalog = Catalog(self.registry, data_home())
         self.store = RunStore(runs)
         self.rerun = rerun
-        self.suite: Suite = load_suite(suite, self.registry, self._check)
+        self.suite: Suite = load_suite(suite, self.registry, self._check, self._check_annotator)
 
     def _check(self, method: str, options: Mapping[str, Any]) -> None:
         resolve_config(self.registry, method, options)
+
+    def _check_annotator(self, name: str, options: Mapping[str, Any]) -> None:
+        resolve_annotator_config(self.registry, name, options)
 
     def restrict(
         self,
@@ -90,19 +93,24 @@ class Bench:
                 made_from.setdefault(item.spec.method.name, set()).add(item.source)
         return [m for m, seen in made_from.items() if seen != {source_sha256(method_class(self.registry, m))}]
 
-    def prepare(self, tell: Preparing) -> None:
-        """Remember the plan, beside what an earlier one has, and decode the images of every domain that is needed."""
+    def prepare(self, tell: Preparing, device: str = "auto", threads: int = 1) -> list[UcdverError]:
+        """Remember the plan, beside what an earlier one has, and compute what the runs that are to be done will open.
+
+        Returns what could not be annotated: the runs that need it fail, and the others go on.
+        """
         plan = self._plan.remembered
         if self.restricted and self.suite.name in self.store.suites():
             plan = merged(self.store.plan(self.suite.name), plan)
         self.store.write_plan(plan)
-        needed = [item.spec for item in self.scheduled if item.state == "to run"]
-        for domain in dict.fromkeys(d for spec in needed for d in (*spec.task.sources, *spec.task.targets)):
+        return self.compute([item.spec for item in self.scheduled if item.state == "to run"], tell, device, threads)
 
-            def progress(done: int, total: int, name: str = str(domain)) -> None:
-                tell(f"drawing {name}", done, total)
-
-            open_images(self.catalog, self.registry, domain, self.suite.recipe.image, progress=progress)
+    def compute(
+        self, specs: Sequence[RunSpec], tell: Preparing, device: str = "auto", threads: int = 1
+    ) -> list[UcdverError]:
+        """Compute images, features and annotations for the given runs; see `Preparation.carry_out`."""
+        # As many as a worker has: sums of floats depend on it.
+        torch.set_num_threads(threads)
+        return Preparation(specs, self.catalog, self._plan.annotators, _device(device), tell).carry_out()
 
     def carry_out(
         self,

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ucdver.backbones.build import check_backbone, weights_sha256
+from ucdver.data.annotation_imports import Imports
+from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
-from ucdver.discovery import LOCAL_MODULE
-from ucdver.errors import DataError, SpecError, suggestion
-from ucdver.methods.config import method_class, resolve_config, source_sha256
+from ucdver.errors import DataError, SpecError, UcdverError, WeightsError, suggestion
+from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
+from ucdver.source import version_of
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
 from ucdver.spec.task import Task
@@ -21,10 +23,14 @@ from ucdver.spec.task import Task
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan that is remembered beside the runs, and the runs themselves, in the order in which they are done."""
+    """The plan that is remembered beside the runs, and the runs themselves, in the order in which they are done.
+
+    `annotators` are those of the suite, as the runs declare them.
+    """
 
     remembered: SuitePlan
     runs: tuple[RunSpec, ...]
+    annotators: Annotators
 
 
 def restrict(
@@ -87,25 +93,35 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
     weights = weights_sha256(registry, suite.recipe) if fetch or suite.recipe.weights != "hub" else ""
     faults = _absent(suite, catalog, fetch)
     data = _fingerprints(suite, catalog, faults)
+    annotators = Annotators(registry, suite.annotators, suite.recipe.image, Imports(catalog.home), fetch)
+    lacking: list[WeightsError] = []
     entries: list[PlanEntry] = []
     runs: list[RunSpec] = []
     for task in suite.tasks:
         reason = next((faults[d] for d in task.datasets if d in faults), None)
         for name, options in suite.methods.items():
             unfit = _not_applicable(suite, registry, name)
+            absent: UcdverError | None = reason
+            annotations: dict[str, str] = {}
+            if not unfit and absent is None:
+                try:
+                    annotations = _annotations(annotators, task, name, options)
+                except WeightsError as error:
+                    absent = error
+                    lacking.append(error)
             for seed in suite.seeds:
                 if unfit:
                     entries.append(_entry(task, name, seed, status="not_applicable", reason=unfit))
-                elif reason is not None:
-                    entries.append(_entry(task, name, seed, status="missing", reason=str(reason)))
+                elif absent is not None:
+                    entries.append(_entry(task, name, seed, status="missing", reason=str(absent)))
                 else:
-                    spec = _run_spec(suite, registry, data, task, name, options, seed, weights)
+                    spec = _run_spec(suite, registry, data, task, name, options, seed, weights, annotations)
                     runs.append(spec)
                     entries.append(_entry(task, name, seed, key=spec.key()))
-    if not runs and faults and fetch:
-        raise next(iter(faults.values()))
+    if not runs and fetch and (faults or lacking):
+        raise next(iter([*faults.values(), *lacking]))
     oracles = tuple(name for name in suite.methods if registry.methods.get(name).oracle)
-    return Plan(SuitePlan(suite=suite, entries=tuple(entries), oracles=oracles), tuple(runs))
+    return Plan(SuitePlan(suite=suite, entries=tuple(entries), oracles=oracles), tuple(runs), annotators)
 
 
 def _entry(task: Task, method: str, seed: int, key: str = "", status: str = "planned", reason: str = "") -> PlanEntry:
@@ -136,12 +152,12 @@ def _fingerprints(suite: Suite, catalog: Catalog, faults: Mapping[str, DataError
     return found
 
 
-def _version(registry: Registry, method: str) -> str:
-    """Return the method's version; that of a method in `ucdver_local.py` follows every edit of its file."""
-    spec = registry.methods.get(method)
-    if spec.target.partition(":")[0] != LOCAL_MODULE:
-        return spec.version
-    return f"{spec.version}+{source_sha256(method_class(registry, method))[:12]}"
+def _annotations(annotators: Annotators, task: Task, method: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hash of every annotation that a method reads on a task; a WeightsError where one cannot be made."""
+    registry = annotators.registry
+    names = method_class(registry, method).needed_extras(resolve_config(registry, method, options))
+    annotators.check_extras(method, names)
+    return {name: annotators.digest(name, task.datasets) for name in names}
 
 
 def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
@@ -161,9 +177,11 @@ def _run_spec(
     options: Mapping[str, Any],
     seed: int,
     weights: str,
+    annotations: Mapping[str, str],
 ) -> RunSpec:
     config = resolve_config(registry, method, options).model_dump(mode="json")
-    version = _version(registry, method)
+    declared = registry.methods.get(method)
+    version = version_of(declared.version, declared.target, method_class(registry, method))
     return RunSpec(
         task=task,
         classes=registry.label_spaces.get(task.label_space).classes,
@@ -175,4 +193,5 @@ def _run_spec(
         labels={name: label_source(name, task, registry) for name in task.datasets},
         pictures={name: drawing_sha256(registry.datasets.get(name)) for name in task.datasets},
         weights_sha256=weights,
+        annotations=dict(annotations),
     )

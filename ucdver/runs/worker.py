@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ucdver.errors import UcdverError
-from ucdver.methods.config import method_class, source_sha256
+from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry, notify
 from ucdver.runs.attempt import Attempt
 from ucdver.runs.lock import RunLock
@@ -18,6 +18,7 @@ from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.provenance import collect, now
 from ucdver.runs.store import RunStore
 from ucdver.seeds import scoped_seed
+from ucdver.source import source_sha256
 from ucdver.spec.run import RunRecord, RunSpec
 
 #: A sign of life this often; each is a file flushed to disk.

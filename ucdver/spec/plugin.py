@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from ucdver.spec.base import Name, Value
 from ucdver.spec.protocol import Setting
@@ -109,12 +109,33 @@ class ValidatorSpec(Value):
     paper: str = ""
 
 
+#: What an annotator may read beside other annotators' output; `text` is what the annotator of that name gives.
+INPUTS = ("image", "digest", "text", "topic")
+
+
 class AnnotatorSpec(Value):
-    """Something computed once per image and cached by image hash: captions, triples, embeddings, latents."""
+    """Something computed once per image and cached: captions, tokens, embeddings, topics, latents.
+
+    `target` is a subclass of `ucdver.Annotator`. `kind` says what it gives: a text, or a tensor that methods can ask
+    for as an extra. `reads` is what it is given: any of `image`, `digest` (sha256 of the image's file), `text`,
+    `topic`, and names of other annotators. `version` is part of the key of every run that needs it.
+    """
 
     name: Name
+    version: str
     target: Target
     summary: str
+    kind: Literal["text", "tensor"]
+    reads: tuple[Name, ...] = Field(min_length=1)
+    paper: str = ""
+    licence: str = ""
+    extra: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> AnnotatorSpec:
+        if len(set(self.reads)) != len(self.reads):
+            raise ValueError(f"annotator '{self.name}' reads something twice")
+        return self
 
 
 class ExecutorSpec(Value):

@@ -28,8 +28,9 @@ class RunSpec(Value):
 
     `data` maps each domain to the fingerprint of its rows, `pictures` each data set to the hash of what draws them (its
     version, its loader, the decoder), `labels` each data set to the label map used and the hash of its table (or to
-    the space's own name), and `weights_sha256` is empty for a network trained from scratch. Paths, worker counts and
-    device names are no part of it: they go into the record's provenance.
+    the space's own name), and `weights_sha256` is empty for a network trained from scratch. `annotations` maps each
+    annotation that the method reads to the hash of all that makes it. Paths, worker counts and device names are no part
+    of it: they go into the record's provenance.
     """
 
     task: Task
@@ -42,6 +43,7 @@ class RunSpec(Value):
     labels: dict[str, str]
     pictures: dict[str, str] = {}
     weights_sha256: str = ""
+    annotations: dict[str, str] = {}
     engine: int = ENGINE
 
     def key(self) -> str:
@@ -53,6 +55,9 @@ class RunSpec(Value):
         declared["protocol"].pop("seeds")
         # A path in `backbone` differs between machines; the hash of the weights says what was loaded.
         declared["recipe"]["backbone"] = self.recipe.backbone_name
+        if not self.annotations:
+            # Left out where there is none, so that a run keeps the key that it had before there were annotations.
+            declared.pop("annotations")
         return sha256_of(declared)
 
 

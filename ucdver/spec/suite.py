@@ -13,13 +13,14 @@ from ucdver.spec.task import Task
 
 
 class Suite(Value):
-    """What `ucdver bench` carries out; `methods` maps each method to the configuration it is given."""
+    """What `ucdver bench` carries out; `methods` and `annotators` map each to the configuration it is given."""
 
     name: Name
     title: str = ""
     protocol: Protocol
     tasks: tuple[Task, ...] = Field(min_length=1)
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    annotators: dict[str, dict[str, Any]] = {}
     recipe: Recipe = Recipe()
     seeds: tuple[int, ...] = (0, 1, 2)
     metric: str = "accuracy"

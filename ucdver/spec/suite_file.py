@@ -18,7 +18,7 @@ from ucdver.spec.suite import Suite
 from ucdver.spec.task import Task
 from ucdver.spec.toml_lines import line_of
 
-#: `(method name, configuration) -> None`, raising ConfigError; passed in because reading a Config imports torch.
+#: `(name, configuration) -> None`, raising ConfigError; passed in because reading a Config imports torch.
 ConfigCheck = Callable[[str, dict[str, Any]], None]
 
 _TOP = {
@@ -33,6 +33,7 @@ _TOP = {
     "recipe",
     "task",
     "method",
+    "annotator",
 }
 _FIELDS: dict[tuple[str, ...], set[str]] = {
     ("recipe",): set(Recipe.model_fields),
@@ -46,11 +47,19 @@ _FIELDS: dict[tuple[str, ...], set[str]] = {
 class SuiteReader:
     """Reads one suite text against a registry; `place` is how errors call the file."""
 
-    def __init__(self, text: str, place: str, registry: Registry, check: ConfigCheck | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        place: str,
+        registry: Registry,
+        check: ConfigCheck | None = None,
+        check_annotator: ConfigCheck | None = None,
+    ) -> None:
         self.text = text
         self.place = place
         self.registry = registry
         self.check = check
+        self.check_annotator = check_annotator
 
     def read(self) -> Suite:
         """Return the suite, or raise a SpecError that names the line, the nearest name and what to type."""
@@ -71,6 +80,7 @@ class SuiteReader:
             "protocol": self._protocol(data),
             "tasks": tasks,
             "methods": self._methods(data),
+            "annotators": self._annotators(data),
             "recipe": data.get("recipe", {}),
             "metric": data.get("metric", "accuracy"),
         }
@@ -87,12 +97,13 @@ class SuiteReader:
 
     def _shapes(self, data: dict[str, Any]) -> None:
         """Refuse a value where a table belongs, in the words of TOML."""
-        for name in ("recipe", "split", "method"):
+        for name in ("recipe", "split", "method", "annotator"):
             if not isinstance(data.get(name, {}), dict):
                 raise self._fail((name,), f"'{name}' is a table, not a value", f"write [{name}] and its keys below it")
-        for name, options in data.get("method", {}).items():
-            if not isinstance(options, dict):
-                raise self._fail(("method", name), f"'method.{name}' is a table", f"write [method.{name}]")
+        for kind in ("method", "annotator"):
+            for name, options in data.get(kind, {}).items():
+                if not isinstance(options, dict):
+                    raise self._fail((kind, name), f"'{kind}.{name}' is a table", f"write [{kind}.{name}]")
         tasks = data.get("task", [])
         if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
             raise self._fail(("task",), "tasks are a list of tables", "write [[task]], with two brackets, for each")
@@ -191,16 +202,24 @@ class SuiteReader:
             if name not in named:
                 hint = suggestion(name, named, f"methods = [...] lists {', '.join(named)}")
                 raise self._fail(("method", name), f"[method.{name}] is not one of the suite's methods", hint)
-        for name in named if self.check else ():
-            self._config(name, configs.get(name, {}))
+        for name in named:
+            self._config("method", name, configs.get(name, {}))
         return {name: configs.get(name, {}) for name in named}
 
-    def _config(self, name: str, config: dict[str, Any]) -> None:
-        assert self.check is not None
+    def _annotators(self, data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        configs: dict[str, dict[str, Any]] = data.get("annotator", {})
+        for name, config in configs.items():
+            self._registered("annotators", name, ("annotator", name))
+            self._config("annotator", name, config)
+        return configs
+
+    def _config(self, kind: str, name: str, config: dict[str, Any]) -> None:
+        check = self.check if kind == "method" else self.check_annotator
         try:
-            self.check(name, config)
+            if check is not None:
+                check(name, config)
         except ConfigError as error:
-            raise self._fail(("method", name, error.field), error.problem, error.hint) from error
+            raise self._fail((kind, name, error.field), error.problem, error.hint) from error
 
     def _located(self, error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
         first = error.errors()[0]
@@ -230,12 +249,20 @@ def suite_path(name_or_path: str, registry: Registry) -> Path:
     return resource_path(registry.suites.get(name_or_path).resource)
 
 
-def load_suite(name_or_path: str, registry: Registry, check: ConfigCheck | None = None) -> Suite:
-    """Read a suite by its registered name or from a TOML file; `check` is called with each method's configuration."""
+def load_suite(
+    name_or_path: str,
+    registry: Registry,
+    check: ConfigCheck | None = None,
+    check_annotator: ConfigCheck | None = None,
+) -> Suite:
+    """Read a suite by its registered name or from a TOML file.
+
+    `check` is called with each method's configuration, `check_annotator` with that of each annotator.
+    """
     path = suite_path(name_or_path, registry)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SpecError(f"{path} is not UTF-8 text: {error.reason}") from error
     place = str(path) if name_or_path == str(path) else path.name
-    return SuiteReader(text, place, registry, check).read()
+    return SuiteReader(text, place, registry, check, check_annotator).read()

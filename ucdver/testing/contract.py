@@ -26,6 +26,7 @@ from ucdver.plugins import load_registry
 from ucdver.registry import Registry
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import make_plan
+from ucdver.runs.prepare import Preparation
 from ucdver.runs.store import RunStore
 from ucdver.runs.worker import execute
 from ucdver.spec.protocol import Protocol
@@ -84,7 +85,10 @@ class ToyBench:
         """Carry out one run and return what it left; a failed run is an AssertionError with its traceback."""
         protocol = Protocol.model_validate({**self.suite.protocol.model_dump(), "steps": steps})
         suite = self.suite.model_copy(update={"protocol": protocol, "seeds": (seed,)})
-        spec = make_plan(suite, self.registry, self.catalog).runs[0]
+        plan = make_plan(suite, self.registry, self.catalog)
+        spec = plan.runs[0]
+        faults = Preparation([spec], self.catalog, plan.annotators, "cpu", lambda what, done, total: None).carry_out()
+        assert not faults, f"{spec.method.name}: {faults[0]}"
         options = WorkerOptions(
             runs=self.folder / runs,
             home=self.catalog.home,

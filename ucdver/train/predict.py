@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Mapping
 
-from ucdver.data.feeder import to_float
+import torch
+
+from ucdver.data.feeder import to_extra, to_float
+from ucdver.data.rows import Rows
 from ucdver.data.views import TaskData
 from ucdver.methods.base import Method, Prediction, Views
 from ucdver.spec.protocol import Phase
@@ -13,8 +15,17 @@ from ucdver.spec.protocol import Phase
 BATCH = 256
 
 
-def predict_all(method: Method, images: Tensor, device: torch.device, precision: torch.dtype) -> Prediction:
-    """Return features float32 [N, D] and logits float32 [N, K], on the CPU, of images (uint8) or features."""
+def predict_all(
+    method: Method,
+    images: Rows,
+    device: torch.device,
+    precision: torch.dtype,
+    extras: Mapping[str, Rows] | None = None,
+) -> Prediction:
+    """Return features float32 [N, D] and logits float32 [N, K], on the CPU, of images (uint8) or features.
+
+    `extras` are the annotations [N, ...] that the method needs.
+    """
     was_training = method.training
     method.eval()
     features, logits = [], []
@@ -24,7 +35,11 @@ def predict_all(method: Method, images: Tensor, device: torch.device, precision:
     ):
         for start in range(0, len(images), BATCH):
             batch = to_float(images[start : start + BATCH].to(device, non_blocking=True))
-            prediction = method.predict(batch, {})
+            annotated = {
+                name: to_extra(rows[start : start + BATCH].to(device, non_blocking=True))
+                for name, rows in (extras or {}).items()
+            }
+            prediction = method.predict(batch, annotated)
             features.append(prediction.features.float().cpu())
             logits.append(prediction.logits.float().cpu())
     method.train(was_training)
@@ -39,10 +54,11 @@ def training_views(method: Method, data: TaskData, phase: Phase, device: torch.d
     source = target = labels = None
     if phase.source:
         view = data.source_train
-        source = _to(predict_all(method, view.images, device, precision), device)
+        source = _to(predict_all(method, view.images, device, precision, view.extras), device)
         labels = view.labels.to(device)
     if phase.target and data.target_train is not None:
-        target = _to(predict_all(method, data.target_train.images, device, precision), device)
+        seen = data.target_train
+        target = _to(predict_all(method, seen.images, device, precision, seen.extras), device)
     return Views(source, labels, target)
 
 

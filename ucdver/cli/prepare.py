@@ -1,0 +1,62 @@
+"""`ucdver prepare`: compute once, before any run, what the runs of a suite will open."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ucdver.errors import SpecError
+
+
+def prepare(
+    suite: Annotated[str, typer.Argument(help="A suite by name, or a TOML file.")],
+    method: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="Only what this method needs; may be repeated.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="Only this task; may be repeated.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, counted from 0.", min=1)] = None,
+    protocol: Annotated[str, typer.Option(help="Another protocol than the suite's, as in uda_grouped.")] = "",
+    import_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="ANNOTATOR=FILE.jsonl",
+            help="Take texts from a file instead of computing them; may be repeated.",
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads, as in bench.", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Decode the images, and compute the frozen features and annotations that a suite needs.
+
+    What is there is not computed again, and what was interrupted goes on where it was.
+    """
+    from ucdver.cli.preparing import preparing
+    from ucdver.cli.progress import duration
+    from ucdver.runs.bench import Bench
+    from ucdver.runs.importing import import_texts
+
+    console = Console(stderr=True)
+    started = time.monotonic()
+    # The folder of runs is neither read nor written: what is prepared does not depend on it.
+    session = Bench(Path("runs"), suite, "always")
+    session.check_machine("auto", device)
+    session.restrict(tuple(method or ()), tuple(task or ()), seeds, {}, protocol)
+    for text in import_ or []:
+        annotator, equals, file = text.partition("=")
+        if not (annotator and equals and file):
+            raise SpecError(f"--import {text} cannot be read", "write --import ANNOTATOR=FILE.jsonl")
+        counts = import_texts(session.suite, session.catalog, annotator, Path(file))
+        for dataset, count in counts.items():
+            console.print(f"imported {count} texts of '{dataset}' for {annotator}", highlight=False, soft_wrap=True)
+    plan = session.plan()
+    for reason in sorted({entry.reason for entry in plan.remembered.entries if entry.status == "missing"}):
+        console.print(f"left out: {reason}", highlight=False, soft_wrap=True, markup=False)
+    faults = session.compute(plan.runs, preparing(console), device, threads)
+    if faults:
+        raise faults[0]
+    console.print(f"prepared {suite} in {duration(time.monotonic() - started)}", highlight=False, soft_wrap=True)

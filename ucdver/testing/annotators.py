@@ -1,0 +1,97 @@
+"""For tests of annotators: one alone on rows that a test makes up, and the label barrier on generated shapes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ucdver.data.annotate import Annotation, checked
+from ucdver.data.annotation_imports import Imports
+from ucdver.data.annotations import Annotators, ResolvedAnnotator
+from ucdver.data.annotator import Item
+from ucdver.data.catalog import Catalog
+from ucdver.plugins import load_registry
+from ucdver.spec.recipe import ImageRecipe
+from ucdver.spec.task import Domain
+from ucdver.testing.contract import permute_labels
+from ucdver.testing.toys import DOMAINS, SIZE
+
+_PICTURE = ImageRecipe(size=SIZE, fit="stretch")
+
+
+def annotate(
+    name: str, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any] | None = None, local: Path | None = None
+) -> Tensor | list[str]:
+    """Return what a registered annotator gives for rows, in its own batches: a tensor as it would be stored, or texts.
+
+    Args:
+        name: the annotator's name.
+        rows: for each image what the spec's `reads` names: `image` (uint8 [C, H, W]), `digest`, `text`, `topic`, and
+            the output of other annotators by name.
+        config: its options.
+        local: the folder of `ucdver_local.py`, for one that is registered there.
+
+    Raises:
+        SpecError: the annotator reads what its spec does not name, or what a row lacks.
+        PluginError: it raises, or returns what is not of its kind.
+    """
+    annotator = ResolvedAnnotator(load_registry(local), name, dict(config or {}), _PICTURE, True)
+    made = annotator.made(annotator.config, torch.device("cpu"))
+    items = [_item(annotator, row) for row in rows]
+    parts: list[Any] = []
+    with torch.inference_mode():
+        for start in range(0, len(items), made.batch_size):
+            batch = items[start : start + made.batch_size]
+            numbers = range(start, start + len(batch))
+            parts.append(checked(annotator, made, batch, [f"row {number}" for number in numbers]))
+    if annotator.spec.kind == "text":
+        return [text for part in parts for text in part]
+    return torch.from_numpy(np.concatenate(parts))
+
+
+def _item(annotator: ResolvedAnnotator, row: Mapping[str, Any]) -> Item:
+    given = {key: value for key, value in row.items() if key in annotator.spec.reads}
+    fields = {key: given.pop(key, None) for key in ("image", "digest", "text", "topic")}
+    return Item(annotator.spec.name, annotations=given, **fields)
+
+
+def check_annotator(name: str, config: Mapping[str, Any] | None = None, local: Path | None = None) -> None:
+    """Check on generated shapes that an annotator is reproducible and does not see the labels of any domain.
+
+    Raises:
+        AssertionError: it gives other bits the second time, or once the labels are shuffled.
+    """
+    with tempfile.TemporaryDirectory(prefix="ucdver-annotator-") as folder:
+        plain = annotated_toys(Path(folder) / "plain", name, config, local)
+        again = annotated_toys(Path(folder) / "again", name, config, local)
+        shuffled = annotated_toys(Path(folder) / "shuffled", name, config, local, permute=True)
+        for domain, values in plain.items():
+            assert np.array_equal(values, again[domain]), f"{name} gives other results the second time"
+            assert np.array_equal(values, shuffled[domain]), f"{name} sees the labels of toy:{domain}"
+
+
+def annotated_toys(
+    home: Path,
+    name: str,
+    config: Mapping[str, Any] | None = None,
+    local: Path | None = None,
+    permute: bool = False,
+) -> dict[str, Any]:
+    """Return what an annotator gives for each toy domain, [60, ...] by its name; with `permute`, of shuffled labels."""
+    registry = load_registry(local)
+    catalog = Catalog(registry, home)
+    catalog.fetch("toy")
+    for domain in DOMAINS if permute else ():
+        permute_labels(catalog, domain)
+    annotators = Annotators(registry, {name: dict(config or {})}, _PICTURE, Imports(home))
+    annotators.order([name])
+    work = Annotation(catalog, annotators, torch.device("cpu"), lambda what, done, total: None)
+    found = {domain: work.column(name, Domain(dataset="toy", name=domain)).values for domain in DOMAINS}
+    # Copies, so that the home folder can go.
+    return {domain: np.array(values) for domain, values in found.items()}
