@@ -8,6 +8,7 @@ from ucdver.backbones.specs import BACKBONES
 from ucdver.evaluate.specs import METRICS
 from ucdver.hookspecs import hookimpl
 from ucdver.report.specs import EXPORTERS
+from ucdver.selection.specs import VALIDATORS
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import (
     BackboneSpec,
@@ -17,6 +18,7 @@ from ucdver.spec.plugin import (
     MethodSpec,
     MetricSpec,
     SuiteSpec,
+    ValidatorSpec,
 )
 from ucdver.spec.protocol import Phase, Protocol, SplitRule
 
@@ -130,6 +132,12 @@ def ucdver_backbones() -> Sequence[BackboneSpec]:
 def ucdver_metrics() -> Sequence[MetricSpec]:
     """Metrics of classification, through scikit-learn."""
     return METRICS
+
+
+@hookimpl
+def ucdver_validators() -> Sequence[ValidatorSpec]:
+    """Selection rules, of which the oracle is never ranked."""
+    return VALIDATORS
 
 
 @hookimpl
