@@ -69,6 +69,10 @@ class Selector:
 
     def unfit(self, record: RunRecord) -> str:
         """Return why the rule has no meaning for a run, or an empty string."""
+        method = record.spec.method.name
+        oracle = method in self.registry.methods and self.registry.methods.get(method).oracle
+        if oracle and "source_train" in self._reads:
+            return f"{self.rule} reads the source's training images, and {method} trains on labelled target images"
         return unfit(record.spec.protocol, self.rule, self._reads)
 
     def choose(self, record: RunRecord, scored: bool = False) -> Choice:
