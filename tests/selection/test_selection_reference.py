@@ -70,9 +70,7 @@ def test_importance_weighted_risk_with_given_weights(kind: Literal["cross_entrop
 
 def test_dev_from_a_domain_classifier() -> None:
     given = case("val_dev_from_domain_classifier")
-    weights = density_ratio(
-        given["in.domain_logits"], given.config["n_source_train"], given.config["n_target_train"]
-    )
+    weights = density_ratio(given["in.domain_logits"], given.config["n_source_train"], given.config["n_target_train"])
     given.check(weights, "out.weights")
     given.check(scalar(dev_risk(weights, given["in.errors"])), "out.dev_risk")
 

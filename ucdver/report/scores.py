@@ -95,9 +95,7 @@ def read_grid(
     return _refuse_other_images(grid)
 
 
-def _read_entry(
-    chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEntry, known: Memo
-) -> dict[str, Outcome]:
+def _read_entry(chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEntry, known: Memo) -> dict[str, Outcome]:
     store, registry = chooser.store, chooser.registry
     targets = [str(target) for target in task.targets]
     undefined = not_applicable_reason(registry, metric, task)
@@ -121,6 +119,7 @@ def _read_entry(
     known[entry.key, choice.done] = {
         t: replace(_score(registry, metric, space, predictions, t, entry.seed), source=source) for t in targets
     }
+    return known[entry.key, choice.done]
     return known[entry.key, choice.done]
 
 

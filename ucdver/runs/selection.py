@@ -96,9 +96,7 @@ class Selector:
         steps = spec.protocol.checkpoint_steps()
         names = {step: checkpoint_name(step, spec.protocol.steps) for step in steps}
         kept = {} if self.oracle else record.selection.get(self._slot, {})
-        values = {
-            step: kept[name] if name in kept else self._compute(record, step) for step, name in names.items()
-        }
+        values = {step: kept[name] if name in kept else self._compute(record, step) for step, name in names.items()}
         if not self.oracle and any(name not in kept for name in names.values()):
             self._keep(record, {names[step]: value for step, value in values.items()})
         return {step: self._sign * value for step, value in values.items()}

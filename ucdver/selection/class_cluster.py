@@ -12,9 +12,7 @@ from ucdver.selection.outputs import SourceOutputs, TargetOutputs
 Agreement = Literal["ami", "ari", "v_measure"]
 
 
-def cluster_agreement(
-    target: TargetOutputs, measure: Agreement = "ami", source: SourceOutputs | None = None
-) -> float:
+def cluster_agreement(target: TargetOutputs, measure: Agreement = "ami", source: SourceOutputs | None = None) -> float:
     """Return how well k-means clusters of the features agree with the predicted classes, 1 for entirely.
 
     Lloyd's algorithm starts from the mean of each class, zero for a class without images. With `source` its features
