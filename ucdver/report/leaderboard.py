@@ -11,7 +11,7 @@ from ucdver.registry import Registry
 from ucdver.report.averages import average, differences
 from ucdver.report.board import Cell, CellStatus, Column, Leaderboard
 from ucdver.report.footnotes import footnotes
-from ucdver.report.scores import Grid, ImageSet, Memo, Outcome, not_applicable_reason, read_grid
+from ucdver.report.scores import Grid, ImageSet, Outcome, not_applicable_reason, read_grid
 from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.spec.plugin import MetricSpec
@@ -33,7 +33,7 @@ def build_leaderboard(
     metric: str | None = None,
     selection: str = "last",
     against: str | None = None,
-    memo: Memo | None = None,
+    grid: Grid | None = None,
 ) -> Leaderboard:
     """Return the leaderboard of a plan, every number recomputed from the predictions on the test images.
 
@@ -47,7 +47,7 @@ def build_leaderboard(
         metric: name of a metric; the suite's own when None.
         selection: the rule by which a run's checkpoint is chosen; under an oracle nothing is ranked.
         against: the method that the others are compared with; `source_only`, where it is there, when None.
-        memo: what tables of other rules have read of the same runs under the same metric.
+        grid: the outcomes under this metric and rule, where they have been read already.
 
     Raises:
         SpecError: there is no such selection rule or method in the plan, or the plan contradicts itself.
@@ -56,7 +56,7 @@ def build_leaderboard(
     reference = _reference(plan, against)
     spec = registry.metrics.get(metric or plan.suite.metric)
     selector = Selector(store, registry, selection, spec.name)
-    grid = read_grid(store, registry, spec, plan, selector, memo)
+    grid = read_grid(store, registry, spec, plan, selector) if grid is None else grid
     columns = _columns(grid, registry, spec, plan)
     oracles = frozenset(plan.suite.methods) if selector.oracle else _oracles(registry, plan)
     methods = tuple(plan.suite.methods)

@@ -120,7 +120,6 @@ def _read_entry(chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEn
         t: replace(_score(registry, metric, space, predictions, t, entry.seed), source=source) for t in targets
     }
     return known[entry.key, choice.done]
-    return known[entry.key, choice.done]
 
 
 def not_applicable_reason(registry: Registry, metric: MetricSpec, task: Task) -> str:

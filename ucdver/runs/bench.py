@@ -90,12 +90,19 @@ class Bench:
                 made_from.setdefault(item.spec.method.name, set()).add(item.source)
         return [m for m, seen in made_from.items() if seen != {source_sha256(method_class(self.registry, m))}]
 
-    def prepare(self, tell: Preparing) -> None:
+    def adopt(self, plan: Plan) -> None:
+        """Take a plan, and the suite it remembers, in the place of one made of the suite."""
+        self.suite = plan.remembered.suite
+        self.__dict__["_plan"] = plan
+        self.__dict__.pop("scheduled", None)
+
+    def prepare(self, tell: Preparing, *, remember: bool = True) -> None:
         """Remember the plan, beside what an earlier one has, and decode the images of every domain that is needed."""
         plan = self._plan.remembered
         if self.restricted and self.suite.name in self.store.suites():
             plan = merged(self.store.plan(self.suite.name), plan)
-        self.store.write_plan(plan)
+        if remember:
+            self.store.write_plan(plan)
         needed = [item.spec for item in self.scheduled if item.state == "to run"]
         for domain in dict.fromkeys(d for spec in needed for d in (*spec.task.sources, *spec.task.targets)):
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ucdver.selection.importance import classifier_weights
@@ -33,6 +32,6 @@ def dev_risk(weights: Tensor, found: Tensor) -> float:
 
 
 def score(source_val: SourceOutputs, source_train: SourceOutputs, target_train: TargetOutputs) -> float:
-    """Return the risk on held-out source images, in nats; lower is better, and below 0 where the correction is large."""
+    """Return the risk on held-out source images, in nats; lower is better. A large correction makes it negative."""
     weights = classifier_weights(source_train.features, target_train.features, source_val.features)
     return dev_risk(weights, errors(source_val.logits, source_val.labels))

@@ -8,7 +8,7 @@ from ucdver.selection.outputs import LabelledTarget
 
 
 def score(labelled_target: LabelledTarget) -> float:
-    """Return the table's metric on the test images, averaged over the targets; higher is better, whatever the metric."""
+    """Return the table's metric on the test images, averaged over the targets, signed so that higher is better."""
     domains = np.array(labelled_target.domains)
     values = [
         labelled_target.metric(labelled_target.labels[chosen], labelled_target.probabilities[chosen])
