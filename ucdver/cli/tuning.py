@@ -11,10 +11,11 @@ from rich.console import Console
 from ucdver.cli.output import write_table
 from ucdver.report.format import NONE, ORACLE, score_text
 from ucdver.report.leaderboard import build_leaderboard
+from ucdver.report.spread import Spread, spreads
 from ucdver.report.table import export
 from ucdver.runs.bench import Bench, Preparing
 from ucdver.runs.schedule import Scheduled
-from ucdver.runs.tune import Spread, Tuning
+from ucdver.runs.tune import Tuning
 
 
 def carry_out_tuning(
@@ -53,11 +54,11 @@ def print_tuning(session: Bench, tuning: Tuning) -> None:
         f"\nspread of {board.metric.name} over the draws, averaged over the columns, seed {tuning.suite.seeds[0]}; "
         "known only with target labels, no result"
     )
-    spreads = [
+    lines = [
         [s.method, str(s.draws), *(NONE if v is None else score_text(v, board.metric) for v in _numbers(s))]
-        for s in tuning.spreads()
+        for s in spreads(tuning)
     ]
-    write_table(["method", "draws", "default", "min", "median", "max"], spreads)
+    write_table(["method", "draws", "default", "min", "median", "max"], lines)
 
 
 def _numbers(spread: Spread) -> list[float | None]:

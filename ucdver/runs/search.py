@@ -57,9 +57,6 @@ def draw_options(
 
 
 def _value(low: float, high: float, log: bool, whole: bool, share: float) -> float | int:
-    if log:
-        value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-    else:
-        value = low + share * (high - low)
+    value = low * (high / low) ** share if log else low + share * (high - low)
     # Rounded, so that a key does not hang on the last bit of a machine's logarithm.
     return min(max(round(value), math.ceil(low)), math.floor(high)) if whole else float(f"{value:.6g}")

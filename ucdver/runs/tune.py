@@ -6,13 +6,11 @@ with the other seeds. So N draws cost N - 1 runs more for each task and method, 
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ucdver.errors import DataError, SpecError
-from ucdver.report.leaderboard import build_leaderboard
 from ucdver.runs.bench import Bench
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.search import draw_options, search_ranges
@@ -38,22 +36,6 @@ class Chosen:
     draw: int
     options: dict[str, Any]
     failed: int
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What tuning could have given with the first seed: the metric, averaged over the columns, by configuration.
-
-    Only whoever knows target labels knows these; they say how much hangs on the choice, and are no result. A
-    configuration with a gap on some column is left out; the numbers are None where that leaves none.
-    """
-
-    method: str
-    draws: int
-    default: float | None
-    low: float | None
-    median: float | None
-    high: float | None
 
 
 class Tuning:
@@ -162,24 +144,3 @@ class Tuning:
         title = f"{self.suite.title or self.suite.name}, tuned by {self.rule}"
         name = f"{self.suite.name}+tune{self.count}.{self.rule}"
         return self.suite.model_copy(update={"name": name, "title": title, "methods": methods})
-
-    def spreads(self) -> list[Spread]:
-        """Return for each tuned method what its draws gave; each draw's checkpoint is chosen by the rule."""
-        values: dict[str, list[float | None]] = {name: [] for name, sets in self.options.items() if len(sets) > 1}
-        first = self.suite.seeds[0]
-        for plan in self.plans:
-            suite = plan.remembered.suite.model_copy(update={"seeds": (first,)})
-            entries = tuple(entry for entry in plan.remembered.entries if entry.seed == first)
-            remembered = SuitePlan(suite=suite, entries=entries, oracles=plan.remembered.oracles)
-            board = build_leaderboard(self.bench.store, self.bench.registry, remembered, None, self.rule)
-            for name in values:
-                average = board.averages[name]
-                values[name].append(None if average is None else average.mean)
-        return [_spread(name, found) for name, found in values.items()]
-
-
-def _spread(method: str, values: list[float | None]) -> Spread:
-    known = [value for value in values if value is not None]
-    if not known:
-        return Spread(method, len(values), None, None, None, None)
-    return Spread(method, len(values), values[0], min(known), statistics.median(known), max(known))
