@@ -24,10 +24,10 @@ def search_ranges(registry: Registry, method: str) -> dict[str, tuple[float, flo
         if not isinstance(extra, Mapping) or "search" not in extra:
             continue
         search, log = extra["search"], bool(extra.get("log", False))
-        numbers = isinstance(search, list | tuple) and len(search) == 2
-        if not numbers or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in search):
+        bounds = [x for x in search if isinstance(x, int | float)] if isinstance(search, list | tuple) else []
+        if len(bounds) != 2:
             raise PluginError(f"method '{method}', option '{name}': the search range {search!r} is not [low, high]")
-        low, high = float(search[0]), float(search[1])  # type: ignore[index,arg-type]
+        low, high = float(bounds[0]), float(bounds[1])
         if not low < high or (log and low <= 0):
             raise PluginError(f"method '{method}', option '{name}': {search!r} is no range to draw from")
         found[name] = (low, high, log, field.annotation is int)

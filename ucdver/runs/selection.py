@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ucdver.errors import PluginError, RunLockedError, SpecError, suggestion
 from ucdver.evaluate.metrics import compute
@@ -112,7 +113,7 @@ class Selector:
         metric = self.registry.metrics.get(self.metric)
         space = run_space(self.registry, record)
 
-        def value(labels: np.ndarray, probabilities: np.ndarray) -> float:  # type: ignore[type-arg]
+        def value(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
             found = compute(self.registry, self.metric, labels, probabilities, space)
             if found is None:
                 raise PluginError(f"metric '{self.metric}' is not defined on label space '{space.name}'")

@@ -16,6 +16,7 @@ from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.search import draw_options, search_ranges
 from ucdver.runs.selection import Selector
 from ucdver.selection.score import load_rule, unfit
+from ucdver.spec.run import RunSpec
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
 
 
@@ -128,7 +129,7 @@ class Tuning:
         """Return the plan of what was chosen, with all seeds, under a name of its own."""
         wanted = {(c.task, c.method): c.draw for c in self.chosen}
         entries: list[PlanEntry] = []
-        runs = {}
+        runs: dict[str, RunSpec] = {}
         for number, plan in enumerate(self.plans):
             own = [e for e in plan.remembered.entries if wanted[e.task, e.method] == number]
             keys = {entry.key for entry in own}

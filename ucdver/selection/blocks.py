@@ -38,4 +38,5 @@ def singular_values(rows: Tensor) -> Tensor:
     Of the eigenvalues of the smaller Gram matrix, so that small ones are right to 1e-8 of the largest.
     """
     squares = gram(rows) if len(rows) >= rows.shape[1] else rows.double() @ rows.double().T
-    return torch.linalg.eigvalsh(squares).clamp_min(0).sqrt().flip(0)
+    values: Tensor = torch.linalg.eigvalsh(squares).clamp_min(0).sqrt().flip(0)
+    return values
