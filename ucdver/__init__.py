@@ -43,6 +43,10 @@ _PUBLIC = {
     "both_images": "ucdver.data.batches",
     "LabeledBatch": "ucdver.data.batches",
     "UnlabeledBatch": "ucdver.data.batches",
+    "SourceOutputs": "ucdver.selection.outputs",
+    "TargetOutputs": "ucdver.selection.outputs",
+    "MixedOutputs": "ucdver.selection.outputs",
+    "LabelledTarget": "ucdver.selection.outputs",
     "Backbone": "ucdver.backbones.base",
     "Method": "ucdver.methods.base",
     "MethodConfig": "ucdver.methods.base",
@@ -75,6 +79,10 @@ if TYPE_CHECKING:
     from ucdver.methods.base import Prediction as Prediction
     from ucdver.methods.base import TaskInfo as TaskInfo
     from ucdver.methods.base import Views as Views
+    from ucdver.selection.outputs import LabelledTarget as LabelledTarget
+    from ucdver.selection.outputs import MixedOutputs as MixedOutputs
+    from ucdver.selection.outputs import SourceOutputs as SourceOutputs
+    from ucdver.selection.outputs import TargetOutputs as TargetOutputs
     from ucdver.spec.labels import LabelMap as LabelMap
     from ucdver.spec.labels import LabelSpace as LabelSpace
     from ucdver.spec.plugin import AnnotatorSpec as AnnotatorSpec

@@ -9,6 +9,7 @@ from ucdver.data.annotator_specs import ANNOTATORS
 from ucdver.evaluate.specs import METRICS
 from ucdver.hookspecs import hookimpl
 from ucdver.report.specs import EXPORTERS
+from ucdver.selection.specs import VALIDATORS
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import (
     AnnotatorSpec,
@@ -19,6 +20,7 @@ from ucdver.spec.plugin import (
     MethodSpec,
     MetricSpec,
     SuiteSpec,
+    ValidatorSpec,
 )
 from ucdver.spec.protocol import Phase, Protocol, SplitRule
 
@@ -138,6 +140,12 @@ def ucdver_annotators() -> Sequence[AnnotatorSpec]:
 def ucdver_metrics() -> Sequence[MetricSpec]:
     """Metrics of classification, through scikit-learn."""
     return METRICS
+
+
+@hookimpl
+def ucdver_validators() -> Sequence[ValidatorSpec]:
+    """Selection rules, of which the oracle is never ranked."""
+    return VALIDATORS
 
 
 @hookimpl

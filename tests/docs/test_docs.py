@@ -98,7 +98,7 @@ def test_every_field_of_a_value_is_told_in_its_row(value: type[Value]) -> None:
         ("### `[recipe.optim]`", set(OptimRecipe.model_fields)),
         ("### `[split]`", set(SplitRule.model_fields)),
         ("### `[[task]]`", set(Task.model_fields)),
-        ("## Keys", (set(Suite.model_fields) - {"tasks", "recipe", "annotators"}) | {"steps"}),
+        ("## Keys", (set(Suite.model_fields) - {"tasks", "recipe", "annotators"}) | {"steps", "checkpoints"}),
     ],
 )
 def test_the_keys_of_a_suite_that_are_told_are_those_that_there_are(title: str, keys: set[str]) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -18,6 +19,7 @@ from ucdver.errors import SpecError, suggestion
 
 if TYPE_CHECKING:
     from ucdver.runs.bench import Bench
+    from ucdver.runs.schedule import Scheduled
 
 _RERUN = ("missing", "failed", "always", "never")
 
@@ -44,6 +46,10 @@ def bench(
     rerun: Annotated[str, typer.Option(help="missing, failed, always or never.")] = "missing",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     checkpoint_seconds: Annotated[float, typer.Option(help="Save a run this often, to resume it.", min=0)] = 30.0,
+    tune: Annotated[
+        int | None, typer.Option(metavar="N", help="Try N configurations of each method, its own first.", min=2)
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="RULE", help="What chooses among them; with --tune.")] = "infomax",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
 ) -> None:
     """Run every method on every task of a suite and print the comparison.
@@ -61,15 +67,46 @@ def bench(
     session.check_machine(executor, device)
     session.restrict(tuple(method or ()), tuple(task or ()), seeds, _settings(set_ or []), protocol)
     _warn_of_changes(session, console)
+
+    def prepare(remember: bool = True) -> None:
+        for fault in session.prepare(preparing(console), device, threads, remember=remember):
+            console.print(f"not annotated: {fault}", style="red", highlight=False, soft_wrap=True, markup=False)
+
+    def carry_out() -> None:
+        _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
+
+    items = _tuned(session, console, tune, by, dry_run, prepare, carry_out) if tune else None
     if dry_run:
         _print_matrix(session)
         return
-    for fault in session.prepare(preparing(console), device, threads):
-        console.print(f"not annotated: {fault}", style="red", highlight=False, soft_wrap=True, markup=False)
-    _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
-    _print_table(session)
-    if _print_summary(session, console, time.monotonic() - started):
+    if items is None:
+        prepare()
+        carry_out()
+        _print_table(session)
+    if _print_summary(session, console, time.monotonic() - started, session.scheduled if items is None else items):
         raise typer.Exit(1)
+
+
+def _tuned(
+    session: Bench,
+    console: Console,
+    count: int,
+    rule: str,
+    dry_run: bool,
+    prepare: Callable[[bool], None],
+    carry_out: Callable[[], None],
+) -> list[Scheduled]:
+    """Tune every method with the same budget and print what came of it; a dry run only plans the draws."""
+    from ucdver.cli.tuning import carry_out_tuning, print_tuning
+    from ucdver.runs.tune import Tuning
+
+    tuning = Tuning(session, count, rule)
+    if dry_run:
+        session.adopt(tuning.search_plan())
+        return []
+    items = carry_out_tuning(session, tuning, console, prepare, carry_out)
+    print_tuning(session, tuning)
+    return items
 
 
 def _settings(texts: list[str]) -> dict[str, dict[str, Any]]:
@@ -152,11 +189,11 @@ def _print_table(session: Bench) -> None:
     typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 
-def _print_summary(session: Bench, console: Console, seconds: float) -> int:
+def _print_summary(session: Bench, console: Console, seconds: float, items: list[Scheduled]) -> int:
     """Say how the runs stand and what to type next; return the number of those that failed."""
     from ucdver.cli.durations import duration
 
-    counts = Counter(session.outcome(item) for item in session.scheduled)
+    counts = Counter(session.outcome(item) for item in items)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     again = f"the same command with --rerun failed tries the {counts['failed']} again"
     following = again if counts["failed"] else f"ucdver leaderboard --runs {session.store.root} --format md"

@@ -11,7 +11,9 @@ from ucdver.cli.output import say, write_table
 from ucdver.errors import SpecError
 from ucdver.files import atomic_write_text
 from ucdver.plugins import load_registry
-from ucdver.registry import load_callable
+from ucdver.registry import Registry, load_callable
+from ucdver.report.comparison import ALL, compare_rules, rule_names
+from ucdver.report.comparison_text import WRITERS
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.per_class import per_class
 from ucdver.runs.store import RunStore
@@ -24,7 +26,7 @@ def leaderboard(
     ] = None,
     metric: Annotated[str | None, typer.Option("--metric", metavar="METRIC", help="Default: the suite's own.")] = None,
     selection: Annotated[
-        str, typer.Option("--selection", metavar="RULE", help="How each run's checkpoint is chosen.")
+        str, typer.Option("--selection", metavar="RULE", help="How each run's checkpoint is chosen; RULE,RULE or all.")
     ] = "last",
     format_name: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="table, md, csv, latex, html or json.")
@@ -45,15 +47,41 @@ def leaderboard(
     if by_class:
         _print_classes(store, suite)
         return
+    if selection == ALL or "," in selection:
+        text = _compared(store, registry, suite, metric, selection, against, format_name)
+        _write(text, output, exporter.suffix)
+        return
     board = build_leaderboard(store, registry, store.plan(suite), metric, selection, against)
     text = str(load_callable(exporter.target, f"exporter '{format_name}'")(board))
+    _write(text, output, exporter.suffix)
+
+
+def _write(text: str, output: Path | None, suffix: str) -> None:
     if output is None:
         typer.echo(text.rstrip("\n"))
         return
     if output.is_dir():
-        raise SpecError(f"{output} is a folder", f"name a file, as in -o {output}/leaderboard{exporter.suffix}")
+        raise SpecError(f"{output} is a folder", f"name a file, as in -o {output}/leaderboard{suffix}")
     atomic_write_text(output, text)
     say(f"wrote {output}")
+
+
+def _compared(
+    store: RunStore,
+    registry: Registry,
+    suite: str | None,
+    metric: str | None,
+    selection: str,
+    against: str | None,
+    format_name: str,
+) -> str:
+    """Return several selection rules side by side, as text."""
+    if format_name not in WRITERS:
+        raise SpecError(
+            f"--format {format_name} writes one selection rule", f"name one, or use --format {', '.join(WRITERS)}"
+        )
+    rules = rule_names(selection, registry)
+    return WRITERS[format_name](compare_rules(store, registry, store.plan(suite), rules, metric, against))
 
 
 def _print_classes(store: RunStore, suite: str | None) -> None:

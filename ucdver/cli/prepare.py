@@ -36,7 +36,7 @@ def prepare(
     What is there is not computed again, and what was interrupted goes on where it was.
     """
     from ucdver.cli.preparing import preparing
-    from ucdver.cli.progress import duration
+    from ucdver.cli.durations import duration
     from ucdver.runs.bench import Bench
     from ucdver.runs.importing import import_texts
 

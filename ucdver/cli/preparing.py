@@ -34,6 +34,6 @@ def preparing(console: Console) -> Callable[[str, int, int], None]:
 
 
 def _duration(seconds: float) -> str:
-    from ucdver.cli.progress import duration
+    from ucdver.cli.durations import duration
 
     return duration(seconds)

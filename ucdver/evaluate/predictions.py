@@ -47,12 +47,16 @@ class Predictions:
             for i, (s, d) in enumerate(zip(self.splits, self.domains, strict=True))
             if s == split and domain in (None, d)
         ]
+        return self.take(keep)
+
+    def take(self, rows: list[int]) -> Predictions:
+        """Return the given rows, in that order."""
         return Predictions(
-            [self.ids[i] for i in keep],
-            [self.splits[i] for i in keep],
-            [self.domains[i] for i in keep],
-            self.labels[keep],
-            self.logits[keep],
+            [self.ids[i] for i in rows],
+            [self.splits[i] for i in rows],
+            [self.domains[i] for i in rows],
+            self.labels[rows],
+            self.logits[rows],
         )
 
     def __len__(self) -> int:

@@ -105,6 +105,7 @@ class Leaderboard:
         differences: by method, its distance from the reference; None for the reference itself and for gaps.
         mixed: methods whose runs were made with more than one state of their source under one version.
         options: by method, what the suite or the command line set apart from the method's defaults.
+        oracle_selection: the rule looks at target labels, so that every method is shown as an oracle.
     """
 
     suite: str
@@ -123,6 +124,7 @@ class Leaderboard:
     reference: str = ""
     mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)
+    oracle_selection: bool = False
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

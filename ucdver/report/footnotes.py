@@ -102,6 +102,8 @@ def _options(board: Leaderboard) -> list[str]:
 def _oracles(board: Leaderboard) -> list[str]:
     if not board.oracles:
         return []
+    if board.oracle_selection:
+        return [f"{ORACLE}: checkpoints are chosen with target labels; an upper bound, never ranked."]
     return [f"{ORACLE}: the method is given target labels; shown for comparison, never ranked."]
 
 

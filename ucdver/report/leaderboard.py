@@ -12,16 +12,16 @@ from ucdver.report.averages import average, differences
 from ucdver.report.board import Cell, CellStatus, Column, Leaderboard
 from ucdver.report.footnotes import footnotes
 from ucdver.report.scores import Grid, ImageSet, Outcome, not_applicable_reason, read_grid
+from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.spec.plugin import MetricSpec
 from ucdver.spec.suite import SuitePlan
 from ucdver.stats.intervals import t_interval
 from ucdver.stats.ranks import average_ranks, column_ranks
 
-__all__ = ["CONFIDENCE", "SELECTIONS", "Cell", "Column", "Leaderboard", "build_leaderboard"]
+__all__ = ["CONFIDENCE", "Cell", "Column", "Leaderboard", "build_leaderboard"]
 
 CONFIDENCE = 0.95
-SELECTIONS = ("last",)
 #: What methods are compared with where nobody chose: what transfers without adapting.
 REFERENCE = "source_only"
 
@@ -33,6 +33,7 @@ def build_leaderboard(
     metric: str | None = None,
     selection: str = "last",
     against: str | None = None,
+    grid: Grid | None = None,
 ) -> Leaderboard:
     """Return the leaderboard of a plan, every number recomputed from the predictions on the test images.
 
@@ -44,21 +45,20 @@ def build_leaderboard(
         registry: where the metric, label spaces and oracles are looked up.
         plan: the suite as it was planned on that folder.
         metric: name of a metric; the suite's own when None.
-        selection: the rule by which a run's checkpoint was chosen; only `last` exists.
+        selection: the rule by which a run's checkpoint is chosen; under an oracle nothing is ranked.
         against: the method that the others are compared with; `source_only`, where it is there, when None.
+        grid: the outcomes under this metric and rule, where they have been read already.
 
     Raises:
         SpecError: there is no such selection rule or method in the plan, or the plan contradicts itself.
         PluginError: there is no such metric, or it cannot be loaded.
     """
-    if selection not in SELECTIONS:
-        hint = suggestion(selection, SELECTIONS, f"write {' or '.join(SELECTIONS)}")
-        raise SpecError(f"there is no selection rule '{selection}'", hint)
     reference = _reference(plan, against)
     spec = registry.metrics.get(metric or plan.suite.metric)
-    grid = read_grid(store, registry, spec, plan)
+    selector = Selector(store, registry, selection, spec.name)
+    grid = read_grid(store, registry, spec, plan, selector) if grid is None else grid
     columns = _columns(grid, registry, spec, plan)
-    oracles = _oracles(registry, plan)
+    oracles = frozenset(plan.suite.methods) if selector.oracle else _oracles(registry, plan)
     methods = tuple(plan.suite.methods)
     cells = {m: [_cell(grid, plan, spec.name, selection, m, c) for c in columns] for m in methods}
     table = _ranking_table(cells, columns, oracles)
@@ -83,6 +83,7 @@ def build_leaderboard(
         reference=reference,
         mixed=tuple(m for m in order if _is_mixed(grid, columns, m)),
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),
+        oracle_selection=selector.oracle,
     )
     return replace(board, footnotes=footnotes(board))
 

@@ -14,6 +14,7 @@ from ucdver.errors import DataError, SpecError
 from ucdver.evaluate.metrics import applies, compute
 from ucdver.evaluate.predictions import Predictions
 from ucdver.registry import Registry
+from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import MetricSpec
@@ -52,17 +53,30 @@ class Outcome:
 #: Outcomes by (method, task id, target), one a planned seed.
 Grid = dict[tuple[str, str, str], list[Outcome]]
 
+#: Outcomes by (run key, steps done) and target: several rules that choose one checkpoint need it read once.
+Memo = dict[tuple[str, int], dict[str, Outcome]]
 
-def read_grid(store: RunStore, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> Grid:
+
+def read_grid(
+    store: RunStore,
+    registry: Registry,
+    metric: MetricSpec,
+    plan: SuitePlan,
+    selector: Selector | None = None,
+    memo: Memo | None = None,
+) -> Grid:
     """Return the outcomes of every planned cell; a damaged run is an outcome that failed, never an error.
 
     A run that was tested on other images than most runs of its column has failed too: it does not compare.
+    `selector` chooses each run's checkpoint, which is else the last.
 
     Raises:
         PluginError: the metric cannot be loaded, or it needs a label space that no plugin declares.
         SpecError: the plan names an unknown task or status.
     """
     tasks = {task.id: task for task in plan.suite.tasks}
+    chooser = selector or Selector(store, registry, "last", metric.name)
+    known: Memo = {} if memo is None else memo
     grid: Grid = {
         (method, task.id, str(target)): []
         for method in plan.suite.methods
@@ -75,15 +89,14 @@ def read_grid(store: RunStore, registry: Registry, metric: MetricSpec, plan: Sui
                 f"the plan of '{plan.suite.name}' has {entry.method} on {entry.task}, not in its suite",
                 f"plan it again: ucdver bench {plan.suite.name}",
             )
-        outcomes = _read_entry(store, registry, metric, tasks[entry.task], entry)
+        outcomes = _read_entry(chooser, metric, tasks[entry.task], entry, known)
         for target, outcome in outcomes.items():
             grid[entry.method, entry.task, target].append(outcome)
     return _refuse_other_images(grid)
 
 
-def _read_entry(
-    store: RunStore, registry: Registry, metric: MetricSpec, task: Task, entry: PlanEntry
-) -> dict[str, Outcome]:
+def _read_entry(chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEntry, known: Memo) -> dict[str, Outcome]:
+    store, registry = chooser.store, chooser.registry
     targets = [str(target) for target in task.targets]
     undefined = not_applicable_reason(registry, metric, task)
     if undefined:
@@ -92,12 +105,21 @@ def _read_entry(
         ended = _without_result(store, entry)
         if isinstance(ended, Outcome):
             return dict.fromkeys(targets, ended)
-        predictions = store.predictions(entry.key)
+        undefined = chooser.unfit(ended)
+        if undefined:
+            return dict.fromkeys(targets, Outcome(entry.seed, "not_applicable", undefined))
+        choice = chooser.choose(ended)
+        if (entry.key, choice.done) in known:
+            return known[entry.key, choice.done]
+        predictions = store.predictions(entry.key, None if choice.end else choice.done)
     except DataError as error:
         return dict.fromkeys(targets, Outcome(entry.seed, "failed", _inside(store, error)))
     space = _space(registry, metric, ended.spec)
     source = ended.provenance.method_source_sha256 if ended.provenance else ""
-    return {t: replace(_score(registry, metric, space, predictions, t, entry.seed), source=source) for t in targets}
+    known[entry.key, choice.done] = {
+        t: replace(_score(registry, metric, space, predictions, t, entry.seed), source=source) for t in targets
+    }
+    return known[entry.key, choice.done]
 
 
 def not_applicable_reason(registry: Registry, metric: MetricSpec, task: Task) -> str:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
+from torch import Tensor
 
 from ucdver.backbones.base import Backbone, PrecomputedFeatures
 from ucdver.data.annotation_cache import open_annotations
 from ucdver.data.catalog import Catalog
 from ucdver.data.features import open_features
 from ucdver.data.images import ImageStore
+from ucdver.data.rows import Rows
 from ucdver.data.views import SourceView, TargetView, TaskData, load_task
 from ucdver.evaluate.cost import CostMeter
 from ucdver.evaluate.predictions import Predictions
 from ucdver.evaluate.target_labels import open_target_labels
-from ucdver.files import atomic_path
 from ucdver.methods.base import Method, Prediction, TaskInfo
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
 from ucdver.runs.backbone import feature_key, seeded_backbone
 from ucdver.runs.options import Observer, WorkerOptions
+from ucdver.runs.outputs import OutputWriter
 from ucdver.runs.store import RunStore
 from ucdver.seeds import derive_seed, run_seed
 from ucdver.spec.run import Cost, RunSpec
@@ -58,10 +60,16 @@ class Attempt:
             backbone = PrecomputedFeatures(backbone.num_features)
         method = self._method(backbone, data)
         loop = Loop(self.spec, method, data, self.device, self.folder, self.options.loop)
-        seconds = loop.run(observe)
+        writer = self._writer(method, data)
+
+        def at_checkpoint(done: int) -> None:
+            writer.save(done)
+            writer.save_test(done)
+
+        seconds = loop.run(observe, at_checkpoint)
         predicted = self._predict(method, data)
-        self._save_outputs(data, predicted)
-        self.store.write_predictions(self.spec.key(), self._evaluate(data, predicted))
+        writer.save(self.spec.protocol.steps, predicted)
+        self._write_predictions(data, predicted, writer)
         target = next(iter(data.target_test.values()))
         steps = self.spec.protocol.steps
         return meter.cost(method, seconds, steps, target, self.precision)
@@ -113,15 +121,32 @@ class Attempt:
             for name, view in views.items()
         }
 
-    def _save_outputs(self, data: TaskData, predicted: dict[str, Prediction]) -> None:
-        """Write what selection rules read: features and logits, and labels of the source only."""
-        tensors = {"source_val.labels": data.source_val.labels.cpu().contiguous()}
-        for name in ("source_val", "target_train"):
-            if name in predicted:
-                tensors[f"{name}.features"] = predicted[name].features.contiguous()
-                tensors[f"{name}.logits"] = predicted[name].logits.contiguous()
-        with atomic_path(self.folder / "outputs" / "last.safetensors") as temporary:
-            save_file(tensors, temporary)
+    def _writer(self, method: Method, data: TaskData) -> OutputWriter:
+        oracle = self.registry.methods.get(self.spec.method.name).oracle
+
+        sides: dict[str, SourceView | TargetView] = {"source_val": data.source_val, "source_train": data.source_train}
+        sides |= {f"target_test:{name}": view for name, view in data.target_test.items()}
+        if data.target_train is not None:
+            sides["target_train"] = data.target_train
+
+        def predict(side: str, rows: Tensor, images: Rows) -> Prediction:
+            extras = {name: values[rows] for name, values in sides[side].extras.items()}
+            return predict_all(method, images, self.device, self.precision, extras)
+
+        return OutputWriter(self.folder, data, predict, self.spec.protocol.steps, oracle)
+
+    def _write_predictions(self, data: TaskData, predicted: dict[str, Prediction], writer: OutputWriter) -> None:
+        """Write the predictions of every checkpoint; the target's labels are opened now that training is over."""
+        last = self._evaluate(data, predicted)
+        for done in self.spec.protocol.checkpoint_steps()[:-1]:
+            if not writer.test_path(done).exists() and self.store.has_predictions(self.spec.key(), done):
+                continue  # The run was stopped between this and its record.
+            logits = writer.test_logits(done)
+            test = np.concatenate([logits[name].numpy() for name in data.target_test])
+            rows = [i for i, split in enumerate(last.splits) if split == "target_test"]
+            self.store.write_predictions(self.spec.key(), replace(last.take(rows), logits=test), done)
+            writer.test_path(done).unlink()
+        self.store.write_predictions(self.spec.key(), last)
 
     def _evaluate(self, data: TaskData, predicted: dict[str, Prediction]) -> Predictions:
         """Open the target's labels, now that training is over, and lay them beside the predictions."""

@@ -93,7 +93,15 @@ class Bench:
                 made_from.setdefault(item.spec.method.name, set()).add(item.source)
         return [m for m, seen in made_from.items() if seen != {source_sha256(method_class(self.registry, m))}]
 
-    def prepare(self, tell: Preparing, device: str = "auto", threads: int = 1) -> list[UcdverError]:
+    def adopt(self, plan: Plan) -> None:
+        """Take a plan, and the suite it remembers, in the place of one made of the suite."""
+        self.suite = plan.remembered.suite
+        self.__dict__["_plan"] = plan
+        self.__dict__.pop("scheduled", None)
+
+    def prepare(
+        self, tell: Preparing, device: str = "auto", threads: int = 1, *, remember: bool = True
+    ) -> list[UcdverError]:
         """Remember the plan, beside what an earlier one has, and compute what the runs that are to be done will open.
 
         Returns what could not be annotated: the runs that need it fail, and the others go on.
@@ -101,7 +109,8 @@ class Bench:
         plan = self._plan.remembered
         if self.restricted and self.suite.name in self.store.suites():
             plan = merged(self.store.plan(self.suite.name), plan)
-        self.store.write_plan(plan)
+        if remember:
+            self.store.write_plan(plan)
         return self.compute([item.spec for item in self.scheduled if item.state == "to run"], tell, device, threads)
 
     def compute(

@@ -61,7 +61,7 @@ def restrict(
     for name, options in chosen.items():
         resolve_config(registry, name, options)
     if protocol and protocol != suite.protocol.id:
-        budget = {"steps": suite.protocol.steps}
+        budget = {"steps": suite.protocol.steps, "checkpoints": suite.protocol.checkpoints}
         suite = suite.model_copy(
             update={
                 "protocol": registry.protocols.get(protocol).model_copy(update=budget),

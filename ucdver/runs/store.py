@@ -16,6 +16,11 @@ from ucdver.spec.run import RunRecord, RunSpec
 from ucdver.spec.suite import SuitePlan
 
 
+def checkpoint_name(done: int, steps: int | None = None) -> str:
+    """Return what the checkpoint after `done` of `steps` steps is called: `last`, or as in `step-000120`."""
+    return "last" if done == steps else f"step-{done:06d}"
+
+
 class RunStore:
     """Reads and writes `<root>/<key[:2]>/<key>/` and the plans in `<root>/suites/`."""
 
@@ -53,14 +58,27 @@ class RunStore:
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write_text(folder / "record.json", record.model_dump_json(indent=1))
 
-    def predictions(self, key: str) -> Predictions:
-        """Return the predictions of a run that is done."""
-        return read_predictions(self.folder(key) / "predictions.parquet")
+    def predictions(self, key: str, done: int | None = None) -> Predictions:
+        """Return the predictions of a run at its end, or on the target after `done` steps."""
+        return read_predictions(self._predictions_path(key, done))
 
-    def write_predictions(self, key: str, predictions: Predictions) -> None:
-        """Write `predictions.parquet`."""
-        with atomic_path(self.folder(key) / "predictions.parquet") as temporary:
+    def write_predictions(self, key: str, predictions: Predictions, done: int | None = None) -> None:
+        """Write `predictions.parquet`, or the predictions on the target after `done` steps beside it."""
+        with atomic_path(self._predictions_path(key, done)) as temporary:
             pq.write_table(to_table(predictions), temporary)
+
+    def has_predictions(self, key: str, done: int | None = None) -> bool:
+        """Return whether there are such predictions."""
+        return self._predictions_path(key, done).is_file()
+
+    def outputs_path(self, spec: RunSpec, done: int) -> Path:
+        """Return the file with what selection rules read of a run after `done` steps."""
+        return self.folder(spec.key()) / "outputs" / f"{checkpoint_name(done, spec.protocol.steps)}.safetensors"
+
+    def _predictions_path(self, key: str, done: int | None) -> Path:
+        if done is None:
+            return self.folder(key) / "predictions.parquet"
+        return self.folder(key) / "predictions" / f"{checkpoint_name(done)}.parquet"
 
     def records(self) -> Iterator[RunRecord]:
         """Yield the record of every run that has ended, in the order of their keys."""

@@ -41,7 +41,8 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
         _sweep(folder)
         # A run whose process was killed left no traceback: it goes on from its checkpoint.
         if options.fresh or (ended is not None and ended.traceback):
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            for left in ("checkpoints", "outputs", "predictions"):
+                shutil.rmtree(folder / left, ignore_errors=True)
             (folder / "log.jsonl").unlink(missing_ok=True)
         store.write_spec(spec)
         notify("started", spec, options.local)

@@ -98,9 +98,15 @@ class MetricSpec(Value):
 
 
 class ValidatorSpec(Value):
-    """A selection rule; the parameter names of its `score` say which saved outputs it reads."""
+    """A selection rule: a function whose parameter names say which saved outputs it reads, and which returns a score.
+
+    `scope` says what its scores compare: `checkpoint`, any two runs on one task; `method`, only runs of one method.
+    An `oracle` alone may read `labelled_target`. `version` is part of the name under which a score is remembered: raise
+    it whenever a change can move one.
+    """
 
     name: Name
+    version: str = "1"
     target: Target
     scope: Literal["checkpoint", "method"]
     higher_is_better: bool

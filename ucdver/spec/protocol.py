@@ -46,7 +46,11 @@ class SplitRule(Value):
 
 
 class Protocol(Value):
-    """What a method may see and when: `uda`, `sfda` (phase 2 without the source) or `uc` (targets never seen)."""
+    """What a method may see and when: `uda`, `sfda` (phase 2 without the source) or `uc` (targets never seen).
+
+    `checkpoints` is the number of points, evenly spaced within the budget and the last at its end, at which a run saves
+    what selection rules read.
+    """
 
     id: Name
     version: int = Field(default=1, ge=1)
@@ -54,6 +58,7 @@ class Protocol(Value):
     phases: tuple[Phase, ...]
     split: SplitRule = SplitRule()
     steps: int = Field(default=300, ge=1)
+    checkpoints: int = Field(default=1, ge=1)
     seeds: tuple[int, ...] = (0, 1, 2)
     summary: str = ""
 
@@ -71,7 +76,13 @@ class Protocol(Value):
         if any(not (p.source or p.target) for p in self.phases):
             raise ValueError(f"a phase of protocol '{self.id}' sees nothing")
         self.phase_steps()
+        if self.checkpoints > self.steps:
+            raise ValueError(f"{self.steps} steps have no {self.checkpoints} checkpoints")
         return self
+
+    def checkpoint_steps(self) -> tuple[int, ...]:
+        """Return after how many steps of the whole budget there is a checkpoint; the last is `steps`."""
+        return tuple(round(self.steps * number / self.checkpoints) for number in range(1, self.checkpoints + 1))
 
     def phase_steps(self) -> tuple[int, ...]:
         """Return the number of steps of each phase; they add up to `steps`, and no phase has none."""

@@ -53,6 +53,9 @@ class RunSpec(Value):
         declared["task"].pop("note")
         declared["protocol"].pop("summary")
         declared["protocol"].pop("seeds")
+        # Looking on does not move training: runs with their end as the only checkpoint keep the key they always had.
+        if self.protocol.checkpoints == 1:
+            declared["protocol"].pop("checkpoints")
         # A path in `backbone` differs between machines; the hash of the weights says what was loaded.
         declared["recipe"]["backbone"] = self.recipe.backbone_name
         if not self.annotations:

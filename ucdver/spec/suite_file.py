@@ -26,6 +26,7 @@ _TOP = {
     "title",
     "protocol",
     "steps",
+    "checkpoints",
     "seeds",
     "metric",
     "methods",
@@ -142,7 +143,7 @@ class SuiteReader:
 
     def _protocol(self, data: dict[str, Any]) -> Protocol:
         chosen: Protocol = self._registered("protocols", data.get("protocol", "uda"), ("protocol",))
-        changes: dict[str, Any] = {k: data[k] for k in ("steps",) if k in data}
+        changes: dict[str, Any] = {k: data[k] for k in ("steps", "checkpoints") if k in data}
         if "split" in data:
             split = chosen.split.model_dump()
             self._known_keys(data["split"], set(split), ("split",))

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ucdver.data.catalog import Catalog
@@ -27,6 +28,7 @@ from ucdver.registry import Registry
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import make_plan
 from ucdver.runs.prepare import Preparation
+from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.runs.worker import execute
 from ucdver.spec.protocol import Protocol
@@ -39,15 +41,21 @@ from ucdver.train.checkpoint import load_checkpoint
 from ucdver.train.loop import LoopOptions
 
 STEPS = 12
+CHECKPOINTS = 2
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What one run left: its record, its predictions and its final state."""
+    """What one run left: its record, its predictions, its final state, and what selection rules read and say of it.
+
+    `outputs` holds every tensor saved at a checkpoint, `scores` that of every rule that is no oracle, by steps.
+    """
 
     record: RunRecord
     predictions: Predictions
     state: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    scores: dict[str, dict[int, float]]
 
 
 class ToyBench:
@@ -83,7 +91,9 @@ class ToyBench:
 
     def train(self, runs: str = "runs", seed: int = 0, steps: int = STEPS, **loop: float) -> Trained:
         """Carry out one run and return what it left; a failed run is an AssertionError with its traceback."""
-        protocol = Protocol.model_validate({**self.suite.protocol.model_dump(), "steps": steps})
+        protocol = Protocol.model_validate(
+            {**self.suite.protocol.model_dump(), "steps": steps, "checkpoints": CHECKPOINTS}
+        )
         suite = self.suite.model_copy(update={"protocol": protocol, "seeds": (seed,)})
         plan = make_plan(suite, self.registry, self.catalog)
         spec = plan.runs[0]
@@ -100,7 +110,19 @@ class ToyBench:
         store = RunStore(options.runs)
         saved = load_checkpoint(store.folder(spec.key()) / "checkpoints" / "last.pt", spec.key())
         assert saved is not None
-        return Trained(record, store.predictions(spec.key()), saved.method)
+        scores = self._scores(store, record)
+        outputs = {
+            f"{path.stem}.{name}": tensor
+            for path in sorted(store.outputs_path(spec, steps).parent.glob("*.safetensors"))
+            for name, tensor in load_file(path).items()
+        }
+        return Trained(record, store.predictions(spec.key()), saved.method, outputs, scores)
+
+    def _scores(self, store: RunStore, record: RunRecord) -> dict[str, dict[int, float]]:
+        """Return the scores of every registered rule that is no oracle and has a meaning for the run."""
+        rules = [rule.name for rule in self.registry.validators if not rule.oracle]
+        selectors = [Selector(store, self.registry, rule, self.suite.metric) for rule in rules]
+        return {s.rule: s.scores(record) for s in selectors if not s.unfit(record)}
 
 
 def permute_labels(catalog: Catalog, domain: str) -> None:
@@ -143,13 +165,16 @@ def _suite(registry: Registry, method: str, setting: str, config: dict[str, Any]
 
 
 def same(a: Trained, b: Trained) -> list[str]:
-    """Return what differs between two runs, bit by bit: weights, logits; empty when nothing does."""
+    """Return what differs between two runs, bit by bit: weights, logits, outputs, scores; empty when nothing does."""
     different = [name for name in a.state if not torch.equal(a.state[name], b.state[name])]
     if a.predictions.ids != b.predictions.ids:
         return [*different, "the images predicted"]
     if not np.array_equal(a.predictions.logits, b.predictions.logits):
         different.append("the logits")
-    return different
+    if set(a.outputs) != set(b.outputs):
+        return [*different, "what is saved at checkpoints"]
+    different += [name for name in a.outputs if not torch.equal(a.outputs[name], b.outputs[name])]
+    return [*different, *(f"the score of {rule}" for rule in a.scores if a.scores[rule] != b.scores.get(rule))]
 
 
 def check_method(name: str, config: Mapping[str, Any] | None = None, local: Path | None = None) -> None:
@@ -192,7 +217,7 @@ def _global_random_state() -> tuple[object, str, Tensor]:
 def check_label_barrier(
     folder: Path, name: str, setting: str, config: Mapping[str, Any] | None = None, local: Path | None = None
 ) -> None:
-    """Check that shuffling the target's labels moves no weight and no prediction, unless the method is an oracle.
+    """Check that shuffling the target's labels moves no weight, prediction or rule's score, unless for an oracle.
 
     An oracle must be moved: else the check would prove nothing.
     """

@@ -17,7 +17,7 @@ from ucdver.data.feeder import Feeder
 from ucdver.data.views import TaskData
 from ucdver.errors import SpecError
 from ucdver.methods.base import Method
-from ucdver.seeds import run_seed, seed_step
+from ucdver.seeds import run_seed, scoped_seed, seed_step
 from ucdver.spec.protocol import Phase
 from ucdver.spec.run import RunSpec
 from ucdver.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -28,6 +28,9 @@ from ucdver.train.predict import training_views
 
 #: What the loop tells its caller: steps done, steps in all, the latest losses.
 Observer = Callable[[int, int, dict[str, float]], None]
+
+#: Called with the steps done at each checkpoint of the protocol but the last, to save what the method gives by then.
+AtCheckpoint = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,14 @@ class Loop:
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
         self.guard = LossGuard(device)
         self.seconds = 0.0
+        self.points = frozenset(spec.protocol.checkpoint_steps()[:-1])
 
-    def run(self, observe: Observer) -> float:
-        """Train to the end of the budget, from the last checkpoint if there is one; return the seconds of training."""
+    def run(self, observe: Observer, at_checkpoint: AtCheckpoint = lambda done: None) -> float:
+        """Train to the end of the budget, from the last checkpoint if there is one; return the seconds of training.
+
+        What `at_checkpoint` does moves neither random numbers nor normalisation, nor the seconds.
+        """
+        self.at_checkpoint = at_checkpoint
         saved = load_checkpoint(self.path, self.key)
         done = 0
         for number, (phase, steps) in enumerate(
@@ -102,6 +110,8 @@ class Loop:
         for step in range(first, steps):
             set_lr(optimiser, self.optim, step, steps)
             self.guard.watch(before + step, self._step(number, phase, step, steps, before, optimiser, scaler))
+            if before + step + 1 in self.points:
+                started += self._look(before + step + 1)
             now = time.perf_counter()
             due = now - saved_at >= self.options.checkpoint_seconds
             if due or step + 1 == steps or (step + 1) % every == 0:
@@ -141,6 +151,18 @@ class Loop:
         scaler.step(optimiser)
         scaler.update()
         return losses
+
+    def _look(self, done: int) -> float:
+        """Let the caller look at the method; return how many seconds that took."""
+        began = time.perf_counter()
+        self.guard.check()
+        state = {name: buffer.clone() for name, buffer in self.method.named_buffers()}
+        with scoped_seed("checkpoint", self.spec.seed, done):
+            self.at_checkpoint(done)
+        for name, buffer in self.method.named_buffers():
+            # A prediction that counts or averages must not let training know that somebody looked.
+            buffer.copy_(state[name])
+        return time.perf_counter() - began
 
     def _losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):

@@ -1,0 +1,143 @@
+"""Selection rules side by side, on runs whose checkpoints and scores are known."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.fake_runs import FakeRuns, make_predictions, make_registry, make_run_spec, make_task
+
+from ucdver.errors import SpecError
+from ucdver.report.comparison import Comparison, compare_rules, rule_names
+from ucdver.report.comparison_text import WRITERS
+from ucdver.report.leaderboard import build_leaderboard
+from ucdver.runs.store import RunStore
+from ucdver.selection.specs import VALIDATORS
+from ucdver.spec.protocol import Phase, Protocol
+from ucdver.spec.run import RunRecord
+from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
+
+PROTOCOL = Protocol(
+    id="uda", setting="uda", phases=(Phase(name="adapt", source=True, target=True),), steps=10, checkpoints=2
+)
+
+#: Right images of 20 after 5 and after 10 steps, by method, task and seed.
+RIGHT = {
+    "a": {"T1": [(12, 10), (14, 12)], "T2": [(8, 9), (8, 11)]},
+    "b": {"T1": [(6, 6), (7, 9)], "T2": [(5, 3), (4, 4)]},
+}
+#: The rule `entropy` prefers the first checkpoint everywhere, `snd` the last; `source_risk` cannot be computed.
+SCORES = {"entropy@1": {"step-000005": -0.1, "last": -0.5}, "snd@1": {"step-000005": 1.0, "last": 2.0}}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> FakeRuns:
+    store = RunStore(tmp_path)
+    entries = []
+    for method, tasks in RIGHT.items():
+        for name, seeds in tasks.items():
+            for seed, (early, late) in enumerate(seeds):
+                task = make_task(name)
+                spec = make_run_spec(task, method, seed).model_copy(update={"protocol": PROTOCOL})
+                entries.append(PlanEntry(task=name, method=method, seed=seed, key=spec.key()))
+                targets = [str(target) for target in task.targets]
+                whole = make_predictions(early, targets)
+                store.write_predictions(spec.key(), whole.select("target_test"), 5)
+                store.write_predictions(spec.key(), make_predictions(late, targets))
+                store.write_spec(spec)
+                store.write_record(RunRecord(spec=spec, status="done", selection=SCORES))
+    suite = Suite(
+        name="known",
+        protocol=PROTOCOL,
+        tasks=(make_task("T1"), make_task("T2")),
+        methods={"a": {}, "b": {}},
+        seeds=(0, 1),
+    )
+    registry = make_registry()
+    for rule in VALIDATORS:
+        registry.validators.add(rule.name, rule, "ucdver")
+    return FakeRuns(store, SuitePlan(suite=suite, entries=tuple(entries)), registry)
+
+
+def compared(runs: FakeRuns, *rules: str, metric: str | None = None) -> Comparison:
+    return compare_rules(runs.store, runs.registry, runs.plan, rules, metric)
+
+
+def expected(pick: int) -> dict[str, float]:
+    return {m: float(np.mean([[s[pick] for s in seeds] for seeds in t.values()])) / 20 for m, t in RIGHT.items()}
+
+
+@pytest.mark.parametrize(("rule", "pick"), [("last", 1), ("entropy", 0), ("snd", 1)])
+def test_each_rule_shows_the_checkpoint_that_it_prefers(runs: FakeRuns, rule: str, pick: int) -> None:
+    board = build_leaderboard(runs.store, runs.registry, runs.plan, selection=rule)
+    means = {m: i.mean for m, i in board.averages.items() if i is not None}
+    assert means == pytest.approx(expected(pick))
+    assert {cell.selection for cell in board.cells} == {rule}
+    assert board.ranks == {"a": 1.0, "b": 2.0}
+
+
+def test_under_the_oracle_every_row_is_the_best_checkpoint_and_none_is_ranked(runs: FakeRuns) -> None:
+    board = build_leaderboard(runs.store, runs.registry, runs.plan, selection="oracle")
+    best = {m: float(np.mean([[max(s) for s in seeds] for seeds in t.values()])) / 20 for m, t in RIGHT.items()}
+    assert {m: i.mean for m, i in board.averages.items() if i is not None} == pytest.approx(best)
+    assert board.oracles == board.methods and set(board.ranks.values()) == {None}
+    assert all(cell.rank is None for cell in board.cells)
+    assert any("chosen with target labels" in note for note in board.footnotes)
+    assert all(d is None or d.p is None for d in board.differences.values())
+
+
+def test_the_gap_is_the_mean_of_what_the_oracle_has_more_in_the_same_run(runs: FakeRuns) -> None:
+    found = compared(runs, "last", "entropy", "oracle")
+    for rule, pick in (("last", 1), ("entropy", 0)):
+        gaps = [(max(s) - s[pick]) / 20 for tasks in RIGHT.values() for seeds in tasks.values() for s in seeds]
+        gap = found.gaps[rule]
+        assert gap is not None and gap.cells == 4
+        assert gap.interval.mean == pytest.approx(float(np.mean(gaps)))
+        assert gap.interval.low is not None and gap.interval.n == 2
+    assert found.gaps["oracle"] is None
+
+
+def test_the_gap_of_a_metric_where_lower_is_better_is_positive_too(runs: FakeRuns) -> None:
+    found = compared(runs, "entropy", "oracle", metric="nll")
+    gap = found.gaps["entropy"]
+    assert gap is not None and gap.interval.mean > 0
+
+
+def test_a_rule_that_cannot_be_computed_leaves_gaps_and_says_why(runs: FakeRuns) -> None:
+    found = compared(runs, "source_risk", "last", "oracle")
+    assert found.gaps["source_risk"] is None
+    board = found.boards[0]
+    assert {cell.status for cell in board.cells} == {"failed"} and set(board.averages.values()) == {None}
+    text = WRITERS["table"](found)
+    assert "source_risk: " in text and "cannot be read" in text
+
+
+def test_rules_are_parsed_the_oracle_comes_last_and_a_misspelt_one_is_refused(runs: FakeRuns) -> None:
+    assert rule_names("snd,last", runs.registry) == ["snd", "last", "oracle"]
+    assert rule_names("oracle,snd", runs.registry) == ["snd", "oracle"]
+    every = rule_names("all", runs.registry)
+    assert every[0] == "last" and every[-1] == "oracle" and len(every) == len(VALIDATORS)
+    with pytest.raises(SpecError, match=r"no selection rule 'sdn'; did you mean 'snd'"):
+        rule_names("last,sdn", runs.registry)
+
+
+def test_the_table_marks_the_oracle_and_csv_holds_every_cell_once(runs: FakeRuns) -> None:
+    found = compared(runs, "last", "entropy", "oracle")
+    table = WRITERS["table"](found).splitlines()
+    (heading,) = [line for line in table if line.startswith("selection")]
+    assert heading.split() == ["selection", "a", "b", "gap", "to", "oracle"]
+    (last_row,) = [line for line in table if line.startswith("oracle (oracle)")]
+    assert last_row.endswith("–")
+    markdown = WRITERS["md"](found)
+    assert "| selection | a | b | gap to oracle |" in markdown and "| oracle (oracle) |" in markdown
+    rows = list(csv.DictReader(io.StringIO(WRITERS["csv"](found))))
+    assert len(rows) == 3 * 2 * 2
+    assert {row["selection"] for row in rows} == {"last", "entropy", "oracle"}
+    assert all((row["rank"] == "") == (row["selection"] == "oracle") for row in rows)
+    document = json.loads(WRITERS["json"](found))
+    assert [board["selection"] for board in document["boards"]] == ["last", "entropy", "oracle"]
+    assert document["gaps"]["oracle"] is None and document["gaps"]["entropy"]["cells"] == 4

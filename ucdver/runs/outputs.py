@@ -1,0 +1,123 @@
+"""What a run saves at each checkpoint for selection rules, and the test logits that are laid beside labels later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ucdver.data.feeder import to_float
+from ucdver.data.rows import Rows
+from ucdver.data.views import TaskData
+from ucdver.files import atomic_path
+from ucdver.methods.base import Prediction
+from ucdver.runs.store import checkpoint_name
+from ucdver.seeds import generator
+from ucdver.selection.mixval import WEIGHT, draw_pairs
+
+#: At most so many rows of a side are saved.
+TARGET_ROWS = 25_000
+SOURCE_ROWS = 10_000
+#: Target images that are mixed; each is predicted twice more.
+MIXED_ROWS = 1_000
+#: Features of more numbers than this are saved as float16.
+LARGE = 2**20
+
+#: `(side, rows of it, images) -> Prediction`; `images` are those rows, mixed or not.
+Predict = Callable[[str, Tensor, Rows], Prediction]
+
+
+class OutputWriter:
+    """Saves, at one checkpoint after the other, features and logits, and labels of the source only.
+
+    Args:
+        folder: of the run.
+        data: its views.
+        predict: gives the method's predictions as it is now.
+        steps: of the whole budget.
+        oracle: the method trains on target labels in the source's place, so that no `source_train` may be saved.
+    """
+
+    def __init__(self, folder: Path, data: TaskData, predict: Predict, steps: int, oracle: bool) -> None:
+        self.folder = folder / "outputs"
+        self.data = data
+        self.predict = predict
+        self.steps = steps
+        self.oracle = oracle
+
+    def save(self, done: int, known: Mapping[str, Prediction] | None = None) -> None:
+        """Save what rules read after `done` steps; `known` are predictions on whole sides that are there already."""
+        tensors = self._source("source_val", None, known)
+        if not self.oracle:
+            tensors |= self._source("source_train", SOURCE_ROWS, known)
+        if self.data.target_train is not None:
+            tensors |= self._target(self.data.target_train.images, known)
+        name = checkpoint_name(done, self.steps)
+        with atomic_path(self.folder / f"{name}.safetensors") as temporary:
+            save_file({key: value.contiguous() for key, value in tensors.items()}, temporary)
+
+    def save_test(self, done: int) -> None:
+        """Save the test logits after `done` steps, without labels, which are opened only when training is over."""
+        logits = {name: self._predict(f"target_test:{name}", v.images) for name, v in self.data.target_test.items()}
+        with atomic_path(self.test_path(done)) as temporary:
+            save_file({name: prediction.logits.contiguous() for name, prediction in logits.items()}, temporary)
+
+    def test_logits(self, done: int) -> dict[str, Tensor]:
+        """Return the test logits after `done` steps, by domain."""
+        return load_file(self.test_path(done))
+
+    def test_path(self, done: int) -> Path:
+        """Return the file of the test logits after `done` steps."""
+        return self.folder / f"{checkpoint_name(done, self.steps)}.test.safetensors"
+
+    def _predict(self, side: str, images: Rows, rows: Tensor | None = None) -> Prediction:
+        chosen = torch.arange(len(images)) if rows is None else rows
+        return self.predict(side, chosen, images if rows is None else images[rows])
+
+    def _source(self, side: str, most: int | None, known: Mapping[str, Prediction] | None) -> dict[str, Tensor]:
+        view = self.data.source_val if side == "source_val" else self.data.source_train
+        rows = subsample(side, len(view.images), most)
+        predicted = known[side] if known and side in known else self._predict(side, view.images, rows)
+        return {**_named(side, predicted), f"{side}.labels": view.labels[rows].cpu()}
+
+    def _target(self, images: Rows, known: Mapping[str, Prediction] | None) -> dict[str, Tensor]:
+        rows = subsample("target_train", len(images), TARGET_ROWS)
+        if known and "target_train" in known:
+            whole = known["target_train"]
+            predicted = Prediction(whole.features[rows], whole.logits[rows])
+        else:
+            predicted = self._predict("target_train", images, rows)
+        return {**_named("target_train", predicted), **self._mixed(images, rows, predicted.logits)}
+
+    def _mixed(self, images: Rows, rows: Tensor, logits: Tensor) -> dict[str, Tensor]:
+        few = subsample("target_mixed", len(rows), MIXED_ROWS)
+        pseudo = logits[few].argmax(dim=1)
+        heavier, lighter, intra = draw_pairs(pseudo.numpy(), generator("mixed pairs"))
+        if not heavier.size:
+            return {}
+        first = torch.from_numpy(heavier)
+        own, other = rows[few[first]], rows[few[torch.from_numpy(lighter)]]
+        mixed = WEIGHT * to_float(images[own]) + (1 - WEIGHT) * to_float(images[other])
+        return {
+            "target_mixed.logits": self.predict("target_train", own, mixed).logits,
+            "target_mixed.pseudo_labels": pseudo[first],
+            "target_mixed.intra": torch.from_numpy(intra),
+        }
+
+
+def subsample(side: str, count: int, most: int | None) -> Tensor:
+    """Return the rows of a side that are saved, int64, ascending: the same in every run and at every checkpoint."""
+    if most is None or count <= most:
+        return torch.arange(count)
+    return torch.from_numpy(generator("outputs", side, count).permutation(count)[:most]).sort().values
+
+
+def _named(side: str, predicted: Prediction) -> dict[str, Tensor]:
+    features = predicted.features
+    # Half precision where it saves much and keeps the range.
+    if features.numel() > LARGE and bool(features.abs().max() < torch.finfo(torch.float16).max):
+        features = features.half()
+    return {f"{side}.features": features, f"{side}.logits": predicted.logits}

@@ -1,0 +1,1 @@
+"""Selection rules: which checkpoint of a run, or which configuration of a method, without looking at target labels."""

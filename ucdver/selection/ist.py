@@ -1,0 +1,43 @@
+"""How well source and target are mixed: whose images an image is like (I_st of Shi & Sha, ICML 2012)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ucdver.selection.blocks import row_blocks, unit_rows
+from ucdver.selection.outputs import SourceOutputs, TargetOutputs
+
+
+def domain_masses(source: Tensor, target: Tensor) -> Tensor:
+    """Return for each row of source [N, D] and target [M, D] the masses of both domains, float64 [N + M, 2].
+
+    A row's mass is the softmax of its cosines to all other rows, added up by domain. Works in blocks.
+    """
+    unit = unit_rows(torch.cat([source, target]))
+    masses = torch.empty(len(unit), 2, dtype=torch.float64)
+    for block in row_blocks(len(unit), len(unit)):
+        likeness = unit[block] @ unit.T
+        likeness.scatter_(1, torch.arange(block.start, block.stop)[:, None], -torch.inf)
+        weights = likeness.exp_()
+        masses[block, 0] = weights[:, : len(source)].sum(dim=1).double()
+        masses[block, 1] = weights[:, len(source) :].sum(dim=1).double()
+    return masses / masses.sum(dim=1, keepdim=True)
+
+
+def mixing(masses: Tensor, entropy: bool = True, diversity: bool = True) -> float:
+    """Return H(mean of the masses) less their mean entropy, in nats; either part can be left out."""
+    total = 0.0
+    if entropy:
+        total -= float(torch.special.entr(masses).sum(dim=1).mean())
+    if diversity:
+        total += float(torch.special.entr(masses.mean(dim=0)).sum())
+    return total
+
+
+def score(source_train: SourceOutputs, target_train: TargetOutputs) -> float:
+    """Return the mutual information of image and domain, in nats, at most log 2; lower is better.
+
+    0 where no neighbourhood tells the domains apart, which adaptation is to reach (Shi & Sha, ICML 2012, minimise it).
+    """
+    return mixing(domain_masses(source_train.features, target_train.features))
