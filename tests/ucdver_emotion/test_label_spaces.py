@@ -6,7 +6,7 @@ from ucdver import LabelMap, LabelSpace
 from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES, MIKELS8
 
 SPACES = {space.name: space for space in LABEL_SPACES}
-MAPS = {(m.source, m.target): m for m in LABEL_MAPS}
+MAPS = {(m.source, m.target): m for m in LABEL_MAPS if not m.alternative}
 
 
 def test_the_class_orders_are_the_published_ones() -> None:

@@ -95,7 +95,7 @@ class Catalog:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             try:
-                rows = list(reader(root))
+                rows = list(reader(root, spec.options) if spec.options else reader(root))
             except (OSError, ValueError, KeyError, IndexError) as error:
                 problem = f"data set '{dataset}' cannot be read from {root}: {type(error).__name__}: {error}"
                 raise DataError(problem, spec.obtain) from error

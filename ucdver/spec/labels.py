@@ -67,13 +67,17 @@ class LabelSpace(Value):
 
 
 class LabelMap(Value):
-    """A declared map from one label space to another: a class left out is an error, `None` drops it."""
+    """A declared map from one label space to another: a class left out is an error, `None` drops it.
+
+    An `alternative` is used only where a task names it in its `label_maps`.
+    """
 
     name: Name
     source: Name
     target: Name
     table: dict[str, str | None]
     note: str = ""
+    alternative: bool = False
 
     def apply(self, label: str) -> str | None:
         """Return the target class of `label`, or None where the map drops it; unmapped is a DataError."""
