@@ -105,6 +105,8 @@ class Leaderboard:
         differences: by method, its distance from the reference; None for the reference itself and for gaps.
         mixed: methods whose runs were made with more than one state of their source under one version.
         options: by method, what the suite or the command line set apart from the method's defaults.
+        labels: by task and data set, the label map of its runs; empty where none was used.
+        absent: by data set that some column lacks, what to type.
     """
 
     suite: str
@@ -120,6 +122,8 @@ class Leaderboard:
     ranks: dict[str, float | None]
     footnotes: tuple[str, ...]
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     reference: str = ""
     mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)
