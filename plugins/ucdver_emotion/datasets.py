@@ -162,7 +162,7 @@ _ART = (
 _FACES = (
     _given(
         *("fer2013", "fer:read_fer2013", "face", "ekman7", "grey faces of 48 x 48 pixels"),
-        "Open Database Licence for the database; the pictures belong to their owners",
+        "no licence stated with the competition's data; the pictures belong to their owners; for research only",
         "fer2013.csv of the Kaggle competition on facial expressions, 2013; DIR holds it, or fer2013.csv.gz",
         "Goodfellow et al., Challenges in Representation Learning, ICONIP 2013",
         loader="fer:loader",
