@@ -83,8 +83,10 @@ def _load(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
+    with open_text(path) as stream:
+        lines = stream.read().splitlines()
     records = []
-    for number, line in enumerate(open_text(path).splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line) if line.strip() else {}
         except ValueError as error:

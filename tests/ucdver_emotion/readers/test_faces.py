@@ -65,6 +65,14 @@ def test_a_damaged_fer2013_is_refused_with_its_row(tree: Tree, add: Add, text: s
         add("fer2013")
 
 
+def test_a_fer2013_that_was_cut_off_or_damaged_while_packed_is_refused(tree: Tree, add: Add) -> None:
+    packed = gzip.compress(FER.encode())
+    for content in (packed[:-20], packed[:30] + b"\xff" * 40 + packed[70:], b"not packed at all"):
+        (tree.root / "fer2013.csv.gz").write_bytes(content)
+        with pytest.raises(DataError, match=r"fer2013\.csv\.gz cannot be read.*get the file again"):
+            add("fer2013")
+
+
 def test_pixels_that_are_none_are_refused_when_drawn(tree: Tree) -> None:
     tree.text("fer2013.csv", FER.replace(face(1), face(256)))
     with pytest.raises(DataError, match="row 2: its pixels are not 48 x 48 numbers from 0 to 255"):

@@ -89,6 +89,13 @@ def test_fi_leaves_out_the_placeholder_of_removed_pictures(
     assert "3 of 7 pictures are the placeholder" in caplog.text
 
 
+def test_a_list_that_leads_out_of_the_folder_is_refused(tree: Tree, add: Add) -> None:
+    tree.picture("awe/a.jpg")
+    tree.json("train.json", [["awe/..", 2]])
+    with pytest.raises(DataError, match="does not stay inside"):
+        add("fi")
+
+
 def test_fi_whose_index_contradicts_the_folder_is_refused(tree: Tree, add: Add) -> None:
     tree.picture("amusement/a.jpg")
     tree.json("train.json", [["Amusement/a.jpg", 1]])
