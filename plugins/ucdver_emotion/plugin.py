@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ucdver import DatasetSpec, LabelMap, LabelSpace, MetricSpec, SuiteSpec, Task, hookimpl
-from ucdver_emotion.icon_sets import ICON_SETS
+from ucdver_emotion.datasets import DATASETS
 from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES
 from ucdver_emotion.tasks import TASKS
 
 
 @hookimpl
 def ucdver_datasets() -> Sequence[DatasetSpec]:
-    """Return the data set `emoji`."""
-    return [
-        DatasetSpec(
-            name="emoji",
-            version="1",
-            reader="ucdver_emotion.reader:read",
-            loader="ucdver_emotion.draw:loader",
-            fetch="ucdver_emotion.fetch:fetch",
-            domains=tuple(icons.domain for icons in ICON_SETS),
-            label_spaces=("ekman6", "ekman7", "mikels8"),
-            summary="emoji faces drawn by eleven icon sets, each a domain, the same emotions in every one",
-            licence="art by set: " + ", ".join(sorted({icons.licence for icons in ICON_SETS})) + "; see LICENCES.md",
-            obtain="ucdver data fetch emoji",
-        )
-    ]
+    """Return the data set `emoji` and those that a person must obtain."""
+    return DATASETS
 
 
 @hookimpl
@@ -43,7 +30,7 @@ def ucdver_label_maps() -> Sequence[LabelMap]:
 
 @hookimpl
 def ucdver_tasks() -> Sequence[Task]:
-    """Return the tasks on `emoji`, which its suites list by name."""
+    """Return the tasks that the suites list by name."""
     return TASKS
 
 
@@ -71,7 +58,7 @@ def ucdver_metrics() -> Sequence[MetricSpec]:
 
 @hookimpl
 def ucdver_suites() -> Sequence[SuiteSpec]:
-    """Return the suites on `emoji`."""
+    """Return the suites."""
     return [
         SuiteSpec(
             name="emoji",
@@ -87,5 +74,25 @@ def ucdver_suites() -> Sequence[SuiteSpec]:
             name="emoji_finetune",
             resource="ucdver_emotion:suites/emoji_finetune.toml",
             summary="emoji faces across icon sets, a pretrained network fine-tuned",
+        ),
+        SuiteSpec(
+            name="ucdver_da",
+            resource="ucdver_emotion:suites/ucdver_da.toml",
+            summary="photos <-> stickers (EmoSet, SER30K), adapting to the unlabelled target",
+        ),
+        SuiteSpec(
+            name="ucdver_uc",
+            resource="ucdver_emotion:suites/ucdver_uc.toml",
+            summary="from photos or stickers to every data set, none of them seen in training",
+        ),
+        SuiteSpec(
+            name="faces_to_emoji",
+            resource="ucdver_emotion:suites/faces_to_emoji.toml",
+            summary="photographed faces (FER2013) <-> emoji, a small network from scratch",
+        ),
+        SuiteSpec(
+            name="art",
+            resource="ucdver_emotion:suites/art.toml",
+            summary="photos (FI, EmoSet) -> art photos, abstract paintings, WikiArt",
         ),
     ]

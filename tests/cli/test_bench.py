@@ -86,6 +86,10 @@ def test_a_suite_whose_data_cannot_be_had_says_what_to_type(ucdver: Ucdver) -> N
     outcome = ucdver("bench", "digits")
     assert outcome.code == 2
     assert "ucdver data add digits --root DIR" in outcome.err
+    assert "missing" in outcome.out and "lacks the data set digits" in " ".join(outcome.out.split())
+    assert not Path("runs").exists()
+    dry = ucdver("bench", "digits", "--dry-run")
+    assert dry.code == 0 and "ucdver data add digits --root DIR" in dry.out
 
 
 def test_emoji_without_a_network_is_one_line_that_names_the_next_command(

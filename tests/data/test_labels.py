@@ -57,6 +57,13 @@ def test_of_two_maps_the_task_must_choose() -> None:
     assert label_source("tiny", task("tiny2", tiny="other"), registry).startswith("other:")
 
 
+def test_an_alternative_competes_with_no_map_and_is_used_where_a_task_names_it() -> None:
+    registry = tiny_images.registry()
+    registry.label_maps.add("other", OTHER.model_copy(update={"alternative": True}), "test")
+    assert label_source("tiny", task("tiny2"), registry).startswith("tiny3-to-tiny2:")
+    assert label_source("tiny", task("tiny2", tiny="other"), registry).startswith("other:")
+
+
 def test_the_data_sets_first_space_with_a_map_is_used() -> None:
     fine = LabelSpace(name="tiny4", classes=("red", "green", "blue", "grey"))
     registry = tiny_images.registry(tiny_images.spec(label_spaces=("tiny4", "tiny3")))

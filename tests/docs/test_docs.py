@@ -26,8 +26,10 @@ from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
 from ucdver.spec.suite import Suite
 from ucdver.spec.suite_file import load_suite
 from ucdver.spec.task import Task
+from ucdver_emotion.datasets import DATASETS
 from ucdver_emotion.emoji_labels import all_labels, labelled
 from ucdver_emotion.icon_sets import ICON_SETS, IconSet
+from ucdver_emotion.label_spaces import LABEL_SPACES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -135,6 +137,26 @@ def test_the_options_that_are_told_are_those_that_there_are(command: str, capsys
 def test_every_icon_set_is_told_with_its_maker_and_licence(icons: IconSet) -> None:
     (row,) = [line for line in page("data.md").splitlines() if line.startswith(f"| `{icons.domain}` |")]
     assert f"| {icons.author} | {icons.licence} | `{icons.package}` {icons.version} |" in row
+
+
+@pytest.mark.parametrize("spec", [spec for spec in DATASETS if spec.fetch is None], ids=lambda spec: spec.name)
+def test_every_data_set_of_emotion_is_told_with_its_label_spaces(spec: specs.DatasetSpec) -> None:
+    (row,) = [line for line in page("data.md").splitlines() if line.startswith(f"| `{spec.name}` |")]
+    assert row.split("|")[2].strip() == ", ".join(f"`{space}`" for space in spec.label_spaces)
+
+
+@pytest.mark.parametrize("space", LABEL_SPACES, ids=lambda space: space.name)
+def test_every_label_space_of_emotion_is_told(space: LabelSpace) -> None:
+    assert f"`{space.name}`" in page("data.md")
+
+
+@pytest.mark.parametrize("suite", load_registry().suites.names)
+def test_every_suite_is_told_with_its_protocol_and_metric(suite: str) -> None:
+    section = page("suites.md").partition("## Suites that come with it\n")[2].partition("\n## ")[0]
+    (row,) = [line for line in section.splitlines() if line.startswith("| `") and f"`{suite}`" in line.split("|")[1]]
+    found = load_suite(suite, load_registry())
+    assert f"`{found.protocol.id}`" in row.split("|")[2]
+    assert f"`{found.metric}`" in row.split("|")[5]
 
 
 def test_the_counts_of_the_label_table_are_those_of_the_table() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from support.fake_runs import IMAGES, FakeRuns, Score, make_predictions, make_ta
 
 from ucdver.errors import PluginError, SpecError
 from ucdver.evaluate.predictions import Predictions
+from ucdver.report.footnotes import footnotes
 from ucdver.report.leaderboard import Cell, Leaderboard, build_leaderboard
 from ucdver.spec.plugin import MethodSpec, MetricSpec
 from ucdver.stats.intervals import sum_interval, t_interval
@@ -267,3 +269,37 @@ def test_columns_of_one_run_are_no_independent_evidence(tmp_path: Path) -> None:
     # Both columns hold the same numbers; seen as two tasks, they would shrink the interval.
     average, alone = board.averages["a"], t_interval([0.5, 0.6, 0.75])
     assert average is not None and (average.mean, average.low) == pytest.approx((alone.mean, alone.low))
+
+
+def test_the_map_of_each_data_set_is_named_and_its_tasks_where_they_differ(tmp_path: Path) -> None:
+    board = board_of(write_fake_runs(tmp_path, {"dann": [[10], [10]]}))
+    # Nothing is said where every label was read as it is.
+    assert board.labels == {"T1": {"icons": ""}, "T2": {"icons": ""}}
+    assert not [line for line in board.footnotes if line.startswith("labels:")]
+    both = replace(board, labels={"T1": {"icons": "a_to_b", "photos": ""}, "T2": {"icons": "a_to_b"}})
+    assert "labels: icons through a_to_b." in footnotes(both)
+    apart = replace(board, labels={"T1": {"icons": "a_to_b", "photos": "c_to_b"}, "T2": {"icons": ""}})
+    assert "labels: icons through a_to_b in T1; photos through c_to_b." in footnotes(apart)
+
+
+def test_the_map_that_is_named_is_that_of_the_runs(tmp_path: Path) -> None:
+    runs = write_fake_runs(tmp_path, {"dann": [[10]]})
+    key = runs.key("dann", "T1", 0)
+    record = runs.store.record(key)
+    assert record is not None
+    spec = record.spec.model_copy(update={"labels": {"icons": "a_to_b:0123456789ab"}})
+    runs.store.write_record(record.model_copy(update={"spec": spec}))
+    runs.store.write_predictions(spec.key(), runs.store.predictions(key))
+    entry = runs.plan.entries[0].model_copy(update={"key": spec.key()})
+    plan = runs.plan.model_copy(update={"entries": (entry,)})
+    board = build_leaderboard(runs.store, runs.registry, plan)
+    assert board.row("dann")[0].status == "done"
+    assert "labels: icons through a_to_b." in board.footnotes
+
+
+def test_methods_that_lack_the_same_share_a_sentence_and_what_to_type_is_said_once(tmp_path: Path) -> None:
+    lacking: Scores = {"a": [["absent: lacks the data set fi"]], "b": [["absent: lacks the data set fi"]]}
+    board = board_of(write_fake_runs(tmp_path, lacking))
+    assert "a, b are not ranked: T1 missing (lacks the data set fi)." in board.footnotes
+    told = footnotes(replace(board, absent={"fi": "data set 'fi' is not on this machine; ucdver data add fi"}))
+    assert told[-1] == "data set 'fi' is not on this machine; ucdver data add fi."

@@ -7,6 +7,7 @@ from support.small_suite import SUITE
 from ucdver.data.catalog import Catalog
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
 from ucdver.plugins import load_registry, reset
+from ucdver.runs.absent import part_absent_targets
 from ucdver.runs.plan import Plan, make_plan, restrict
 from ucdver.runs.schedule import schedule
 from ucdver.runs.store import RunStore
@@ -55,14 +56,46 @@ label_space = "digits10"
     made = plan(SUITE + digits)
     missing = [entry for entry in made.remembered.entries if entry.task == "two"]
     assert {entry.status for entry in missing} == {"missing"}
-    assert "ucdver data add digits --root DIR" in missing[0].reason
+    assert missing[0].reason == "lacks the data set digits"
+    assert "ucdver data add digits --root DIR" in made.remembered.absent["digits"]
     assert len(made.runs) == 4
 
 
-def test_a_suite_none_of_whose_data_are_there_is_refused_with_what_to_type(plan: Planner) -> None:
+def test_a_suite_none_of_whose_data_are_there_says_of_each_what_to_type(plan: Planner) -> None:
     text = SUITE.replace("toy:filled", "digits:mnist").replace("toy:outline", "digits:usps")
-    with pytest.raises(DataError, match="ucdver data add digits --root DIR"):
-        plan(text.replace("toy3", "digits10"))
+    made = plan(text.replace("toy3", "digits10"))
+    assert made.runs == ()
+    assert {entry.status for entry in made.remembered.entries} == {"missing"}
+    assert list(made.remembered.absent) == ["digits"]
+
+
+UNSEEN = """
+[[task]]
+id = "two"
+sources = ["toy:filled"]
+targets = ["toy:outline", "fer2013:face"]
+label_space = "ekman6"
+label_maps = { fer2013 = "ekman7_to_ekman6" }
+"""
+
+
+def test_unseen_targets_that_are_absent_do_not_keep_a_task_from_the_others(tmp_path: Path, home: Path) -> None:
+    text = SUITE.replace('name = "small"', 'name = "small"\nprotocol = "uc"').partition("[[task]]")[0] + UNSEEN
+    path = tmp_path / "small.toml"
+    path.write_text(text)
+    registry = load_registry()
+    read = load_suite(str(path), registry)
+    faults = {"fer2013": DataError("it is not here", "get it")}
+    parted = part_absent_targets(read, faults)
+    assert [(task.id, [str(t) for t in task.targets]) for task in parted.tasks] == [
+        ("two", ["toy:outline"]),
+        ("two+absent", ["fer2013:face"]),
+    ]
+    assert [task.label_maps for task in parted.tasks] == [{}, {"fer2013": "ekman7_to_ekman6"}]
+    # Where the source is gone too, or the target is seen in training, a task is all or nothing.
+    assert part_absent_targets(read, {**faults, "toy": faults["fer2013"]}) == read
+    adapting = restrict(read, registry, protocol="uda")
+    assert part_absent_targets(adapting, faults) == adapting
 
 
 def suite(tmp_path: Path) -> Suite:

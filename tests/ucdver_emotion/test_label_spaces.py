@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from ucdver import LabelMap, LabelSpace
+from ucdver_emotion.histograms import HISTOGRAMS
 from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES, MIKELS8
 
 SPACES = {space.name: space for space in LABEL_SPACES}
-MAPS = {(m.source, m.target): m for m in LABEL_MAPS}
+MAPS = {(m.source, m.target): m for m in LABEL_MAPS if not m.alternative}
 
 
 def test_the_class_orders_are_the_published_ones() -> None:
@@ -63,3 +64,26 @@ def test_every_class_has_a_polarity_and_every_space_a_source(space: LabelSpace) 
     assert set(space.polarity) == set(space.classes)
     assert set(space.polarity.values()) <= {-1, 0, 1}
     assert space.source
+
+
+def test_the_alternative_of_mikels_drops_surprise_and_keeps_every_positive_emotion_joy() -> None:
+    becomes = MAPS["mikels8", "ucdver5"].table
+    assert {c for c in MIKELS8.classes if becomes[c] == "joy"} == {"amusement", "awe", "contentment", "excitement"}
+    assert MAPS["ekman6", "ucdver5"].apply("surprise") is None
+
+
+def test_the_test_split_of_emoset_after_mapping_is_that_of_kcdp() -> None:
+    becomes = MAPS["mikels8", "ucdver6"].table
+    counts = dict.fromkeys(SPACES["ucdver6"].classes, 0)
+    for name, images in HISTOGRAMS["emoset"].classes["test"].items():
+        counts[str(becomes[name])] += images
+    assert list(counts.values()) == [5274, 5254, 1661, 1974, 1845, 1708]
+
+
+def test_every_map_bears_a_note_and_only_alternatives_compete_with_another() -> None:
+    for label_map in LABEL_MAPS:
+        assert label_map.note, label_map.name
+    names = [m.name for m in LABEL_MAPS]
+    assert len(set(names)) == len(names)
+    usual = [(m.source, m.target) for m in LABEL_MAPS if not m.alternative]
+    assert len(set(usual)) == len(usual)

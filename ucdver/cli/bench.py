@@ -15,11 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ucdver.errors import SpecError, suggestion
+from ucdver.errors import DataError, SpecError, suggestion
 
 if TYPE_CHECKING:
     from ucdver.runs.bench import Bench
     from ucdver.runs.schedule import Scheduled
+    from ucdver.spec.suite import SuitePlan
 
 _RERUN = ("missing", "failed", "always", "never")
 
@@ -80,11 +81,21 @@ def bench(
         _print_matrix(session)
         return
     if items is None:
+        _refuse_without_data(session)
         prepare()
         carry_out()
-        _print_table(session)
+        _print_table(session, session.store.plan(session.suite.name))
     if _print_summary(session, console, time.monotonic() - started, session.scheduled if items is None else items):
         raise typer.Exit(1)
+
+
+def _refuse_without_data(session: Bench) -> None:
+    """Print what is missing, and end, where no task of the suite has its data."""
+    planned = session.plan().remembered
+    if session.lacks_all_data:
+        _print_table(session, planned)
+        problem = f"suite '{planned.suite.name}' has no task whose data are here"
+        raise DataError(problem, next(iter(planned.absent.values())))
 
 
 def _tuned(
@@ -167,25 +178,26 @@ def _print_matrix(session: Bench) -> None:
         state = known.state if known else entry.status.replace("_", " ")
         cells.setdefault((entry.task, entry.method), Counter())[state] += 1
         reasons.add(entry.reason or (known.reason if known else ""))
-    title = f"suite {session.suite.name}: {len(plan.remembered.entries)} runs"
+    suite = plan.remembered.suite
+    title = f"suite {suite.name}: {len(plan.remembered.entries)} runs"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("task")
-    for name in session.suite.methods:
+    for name in suite.methods:
         table.add_column(name, justify="right")
-    for task in session.suite.tasks:
-        row = [cells[(task.id, name)] for name in session.suite.methods]
+    for task in suite.tasks:
+        row = [cells[(task.id, name)] for name in suite.methods]
         table.add_row(task.id, *[", ".join(f"{count} {state}" for state, count in cell.items()) for cell in row])
     out = Console()
     out.print(table)
-    for reason in sorted(reasons - {""}):
+    for reason in (*sorted(reasons - {""}), *plan.remembered.absent.values()):
         out.print(f"- {reason}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _print_table(session: Bench) -> None:
+def _print_table(session: Bench, plan: SuitePlan) -> None:
     from ucdver.report.leaderboard import build_leaderboard
     from ucdver.report.table import export
 
-    board = build_leaderboard(session.store, session.registry, session.store.plan(session.suite.name))
+    board = build_leaderboard(session.store, session.registry, plan)
     typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 

@@ -35,8 +35,8 @@ def prepare(
 
     What is there is not computed again, and what was interrupted goes on where it was.
     """
-    from ucdver.cli.preparing import preparing
     from ucdver.cli.durations import duration
+    from ucdver.cli.preparing import preparing
     from ucdver.runs.bench import Bench
     from ucdver.runs.importing import import_texts
 

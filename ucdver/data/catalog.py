@@ -121,7 +121,7 @@ class Catalog:
         spec = place.spec
         reader = load_callable(spec.reader, f"dataset '{spec.name}'")
         try:
-            return list(reader(place.root))
+            return list(reader(place.root, spec.options) if spec.options else reader(place.root))
         except (OSError, ValueError, KeyError, IndexError) as error:
             problem = f"data set '{spec.name}' cannot be read from {place.root}: {type(error).__name__}: {error}"
             raise DataError(problem, spec.obtain) from error

@@ -81,7 +81,8 @@ def _reading(dataset: str, task: Task, registry: Registry) -> _Reading:
     if task.label_space in offered:
         return _Reading(task.label_space, None)
     for space in offered:
-        fitting = [m for m in registry.label_maps if m.source == space and m.target == task.label_space]
+        leading = [m for m in registry.label_maps if m.source == space and m.target == task.label_space]
+        fitting = [m for m in leading if not m.alternative]
         if len(fitting) > 1:
             names = ", ".join(m.name for m in fitting)
             raise DataError(
@@ -90,10 +91,10 @@ def _reading(dataset: str, task: Task, registry: Registry) -> _Reading:
             )
         if fitting:
             return _checked(fitting[0], registry)
-    leading = [f"{m.name} (from {m.source})" for m in registry.label_maps if m.target == task.label_space]
+    known = [f"{m.name} (from {m.source})" for m in registry.label_maps if m.target == task.label_space]
     raise DataError(
         f"task '{task.id}': no label map leads from '{dataset}' ({', '.join(offered)}) to '{task.label_space}'",
-        f"register one; those to that space are: {', '.join(leading) or 'none'}",
+        f"register one; those to that space are: {', '.join(known) or 'none'}",
     )
 
 

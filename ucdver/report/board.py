@@ -106,6 +106,8 @@ class Leaderboard:
         mixed: methods whose runs were made with more than one state of their source under one version.
         options: by method, what the suite or the command line set apart from the method's defaults.
         oracle_selection: the rule looks at target labels, so that every method is shown as an oracle.
+        labels: by task and data set, the label map of its runs; empty where none was used.
+        absent: by data set that some column lacks, what to type.
     """
 
     suite: str
@@ -121,6 +123,8 @@ class Leaderboard:
     ranks: dict[str, float | None]
     footnotes: tuple[str, ...]
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     reference: str = ""
     mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)

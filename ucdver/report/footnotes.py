@@ -11,6 +11,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
     return (
         _numbers(board),
         *_baselines(board),
+        *_labels(board),
         *_ranking(board),
         *_against(board),
         *_options(board),
@@ -18,6 +19,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         *_mixed(board),
         *_partial(board),
         *_unranked(board),
+        *_absent(board),
     )
 
 
@@ -51,6 +53,21 @@ def _baseline(column: Column) -> str:
     majority = f", majority class {share_text(column.majority)}"
     images = "1 test image" if column.images == 1 else f"{column.images} test images"
     return f"{images}, {classes}{chance}{majority}"
+
+
+def _labels(board: Leaderboard) -> list[str]:
+    """Say through which map each data set's labels went, with the tasks where that differs between them."""
+    tasks: dict[str, dict[str, list[str]]] = {}
+    for task, read in board.labels.items():
+        for dataset, how in read.items():
+            tasks.setdefault(dataset, {}).setdefault(how, []).append(one_line(task))
+    told = [
+        f"{dataset} through {how}" + (f" in {', '.join(of)}" if len(ways) > 1 else "")
+        for dataset, ways in sorted(tasks.items())
+        for how, of in ways.items()
+        if how
+    ]
+    return [f"labels: {'; '.join(told)}."] if told else []
 
 
 def _ranking(board: Leaderboard) -> list[str]:
@@ -124,7 +141,7 @@ def _partial(board: Leaderboard) -> list[str]:
 
 def _unranked(board: Leaderboard) -> list[str]:
     """Say for each method without a rank, and each oracle with a gap, which cells lack what."""
-    sentences = []
+    methods: dict[tuple[str, bool], list[str]] = {}
     applicable = {(c.task, c.target) for c in board.columns if c.applicable}
     for method in board.methods:
         gaps: dict[str, list[str]] = {}
@@ -132,11 +149,21 @@ def _unranked(board: Leaderboard) -> list[str]:
             if cell.status != "done" and (cell.task, cell.target) in applicable:
                 gaps.setdefault(_gap(cell), []).append(column_label(board, cell))
         if gaps:
-            label = method_label(board, method)
-            verdict = "" if method in board.oracles else " is not ranked"
             where = "; ".join(f"{', '.join(columns)} {gap}" for gap, columns in gaps.items())
-            sentences.append(f"{label}{verdict}: {where}.")
-    return sentences
+            methods.setdefault((where, method in board.oracles), []).append(method_label(board, method))
+    return [
+        f"{', '.join(labels)}{'' if oracle else f' {_is(labels)} not ranked'}: {where}."
+        for (where, oracle), labels in methods.items()
+    ]
+
+
+def _is(labels: list[str]) -> str:
+    return "is" if len(labels) == 1 else "are"
+
+
+def _absent(board: Leaderboard) -> list[str]:
+    """Say of each data set that is not on this machine what to type."""
+    return [f"{one_line(how, 400).rstrip('.')}." for how in board.absent.values()]
 
 
 def _gap(cell: Cell) -> str:

@@ -11,6 +11,7 @@ from ucdver.registry import Registry
 from ucdver.report.averages import average, differences
 from ucdver.report.board import Cell, CellStatus, Column, Leaderboard
 from ucdver.report.footnotes import footnotes
+from ucdver.report.label_maps import label_maps
 from ucdver.report.scores import Grid, ImageSet, Outcome, not_applicable_reason, read_grid
 from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
@@ -80,6 +81,8 @@ def build_leaderboard(
         ranks={m: ranks[m] for m in order},
         footnotes=(),
         options={m: plan.suite.methods[m] for m in order if plan.suite.methods[m]},
+        labels=label_maps(store, plan),
+        absent=plan.absent,
         reference=reference,
         mixed=tuple(m for m in order if _is_mixed(grid, columns, m)),
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),

@@ -80,6 +80,11 @@ class Bench:
     def _plan(self) -> Plan:
         return make_plan(self.suite, self.registry, self.catalog, fetch=self.fetch)
 
+    @property
+    def lacks_all_data(self) -> bool:
+        """Whether there is nothing to do because no task has its data."""
+        return not self._plan.runs and bool(self._plan.remembered.absent)
+
     @cached_property
     def scheduled(self) -> list[Scheduled]:
         """Every run with what will be done about it."""

@@ -30,7 +30,11 @@ def merged(old: SuitePlan | None, new: SuitePlan) -> SuitePlan:
         }
     )
     oracles = tuple(dict.fromkeys((*old.oracles, *new.oracles)))
-    return SuitePlan(suite=both, entries=(*kept, *new.entries), oracles=oracles)
+    entries = (*kept, *new.entries)
+    missing = {entry.task for entry in entries if entry.status == "missing"}
+    needed = {dataset for name in missing for dataset in tasks[name].datasets}
+    absent = {name: how for name, how in {**old.absent, **new.absent}.items() if name in needed}
+    return SuitePlan(suite=both, entries=entries, oracles=oracles, absent=absent)
 
 
 def _comparable(old: SuitePlan, new: SuitePlan) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,10 @@ from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
-from ucdver.errors import DataError, SpecError, UcdverError, WeightsError, suggestion
+from ucdver.errors import SpecError, WeightsError, suggestion
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
+from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
 from ucdver.source import version_of
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
@@ -85,64 +86,55 @@ def restrict(
 def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool = True) -> Plan:
     """Return every cell of the suite: a run, or why there is none (not applicable, data missing).
 
-    Data sets are looked up here, once each, and with `fetch` fetched where that can be done; then a suite none of whose
-    tasks has its data is a DataError.
+    Data sets are looked up here, once each, and with `fetch` fetched where that can be done. The plan says of each that
+    is absent how it is had. Under a `uc` protocol absent targets do not keep a task from the others.
     """
     check_backbone(registry, suite.recipe.backbone)
-    # The weights of a hub are fetched to be hashed, which a dry run must not do.
-    weights = weights_sha256(registry, suite.recipe) if fetch or suite.recipe.weights != "hub" else ""
-    faults = _absent(suite, catalog, fetch)
+    faults = absent_datasets(suite, catalog, fetch)
+    suite = part_absent_targets(suite, faults)
+    lacking = {task.id: what_lacks(task, faults) for task in suite.tasks}
+    # The weights of a hub are fetched to be hashed, which neither a dry run nor one without data must do.
+    needed = fetch and not all(lacking.values())
+    weights = weights_sha256(registry, suite.recipe) if needed or suite.recipe.weights != "hub" else ""
     data = _fingerprints(suite, catalog, faults)
     annotators = Annotators(registry, suite.annotators, suite.recipe.image, Imports(catalog.home), fetch)
-    lacking: list[WeightsError] = []
+    unweighted: list[WeightsError] = []
     entries: list[PlanEntry] = []
     runs: list[RunSpec] = []
     for task in suite.tasks:
-        reason = next((faults[d] for d in task.datasets if d in faults), None)
+        reason = lacking[task.id]
         for name, options in suite.methods.items():
             unfit = _not_applicable(suite, registry, name)
-            absent: UcdverError | None = reason
+            absent = reason
             annotations: dict[str, str] = {}
-            if not unfit and absent is None:
+            if not unfit and not absent:
                 try:
                     annotations = _annotations(annotators, task, name, options)
                 except WeightsError as error:
-                    absent = error
-                    lacking.append(error)
+                    absent = str(error)
+                    unweighted.append(error)
             for seed in suite.seeds:
                 if unfit:
                     entries.append(_entry(task, name, seed, status="not_applicable", reason=unfit))
-                elif absent is not None:
-                    entries.append(_entry(task, name, seed, status="missing", reason=str(absent)))
+                elif absent:
+                    entries.append(_entry(task, name, seed, status="missing", reason=absent))
                 else:
                     spec = _run_spec(suite, registry, data, task, name, options, seed, weights, annotations)
                     runs.append(spec)
                     entries.append(_entry(task, name, seed, key=spec.key()))
-    if not runs and fetch and (faults or lacking):
-        raise next(iter([*faults.values(), *lacking]))
+    if not runs and fetch and unweighted:
+        raise unweighted[0]
     oracles = tuple(name for name in suite.methods if registry.methods.get(name).oracle)
-    return Plan(SuitePlan(suite=suite, entries=tuple(entries), oracles=oracles), tuple(runs), annotators)
+    told = {name: str(error) for name, error in faults.items()}
+    plan = SuitePlan(suite=suite, entries=tuple(entries), oracles=oracles, absent=told)
+    return Plan(plan, tuple(runs), annotators)
 
 
 def _entry(task: Task, method: str, seed: int, key: str = "", status: str = "planned", reason: str = "") -> PlanEntry:
     return PlanEntry(task=task.id, method=method, seed=seed, key=key, status=status, reason=reason)
 
 
-def _absent(suite: Suite, catalog: Catalog, fetch: bool) -> dict[str, DataError]:
-    """Return the data sets that cannot be had, each with its error."""
-    faults: dict[str, DataError] = {}
-    for dataset in sorted({d for task in suite.tasks for d in task.datasets}):
-        try:
-            if fetch:
-                catalog.ensure(dataset)
-            else:
-                catalog.manifest(dataset)
-        except DataError as error:
-            faults[dataset] = error
-    return faults
-
-
-def _fingerprints(suite: Suite, catalog: Catalog, faults: Mapping[str, DataError]) -> dict[str, str]:
+def _fingerprints(suite: Suite, catalog: Catalog, faults: Collection[str]) -> dict[str, str]:
     """Return the fingerprint of every domain that is there, each computed once."""
     found: dict[str, str] = {}
     domains = sorted({d for task in suite.tasks for d in (*task.sources, *task.targets)}, key=str)

@@ -41,8 +41,9 @@ class DatasetSpec(Value):
     """A data set. `reader` is `(root: Path) -> Iterable[Row]`; `loader`, when given, replaces the image-file decoder.
 
     `loader` is `(root: Path) -> Callable[[str, ImageRecipe], PIL.Image.Image]`: it opens what is shared once, and the
-    function it returns draws the picture of one row's `path`. `fetch` is `(root: Path) -> None` and fills an
-    empty folder. `label_spaces` names the spaces for which rows carry labels, the first being the usual one.
+    function it returns draws the picture of one row's `path`. `fetch` is `(root: Path) -> None` and fills an empty
+    folder. `label_spaces` names the spaces for which rows carry labels, the first being the usual one. Where there
+    are `options`, the reader is `(root, options) -> Iterable[Row]`, so that one reader serves several data sets.
 
     `may_miss_files` is for a release that lists pictures to be got from elsewhere, some of which are gone by now: a row
     whose file is absent is then left out and counted, where it is an error otherwise. `histogram` is the published
@@ -63,6 +64,7 @@ class DatasetSpec(Value):
     fetch: Target | None = None
     may_miss_files: bool = False
     histogram: dict[Literal["", "train", "val", "test"], dict[str, NonNegativeInt]] = {}
+    options: dict[str, str | tuple[str, ...]] = {}
 
 
 class BackboneSpec(Value):

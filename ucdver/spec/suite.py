@@ -51,9 +51,11 @@ class SuitePlan(Value):
     """A suite as it was last planned on a runs folder, so that a table knows which cells are missing.
 
     `status` of an entry is `planned` (look at the run), `not_applicable` (the method is undefined for the setting) or
-    `missing` (data or weights are absent). `oracles` names the methods that are never ranked.
+    `missing` (data or weights are absent). `oracles` names the methods that are never ranked, and `absent` says of each
+    data set that was not on the machine what to type.
     """
 
     suite: Suite
     entries: tuple[PlanEntry, ...]
     oracles: tuple[str, ...] = ()
+    absent: dict[str, str] = {}

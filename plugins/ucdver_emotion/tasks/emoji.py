@@ -15,7 +15,7 @@ def _task(name: str, sources: str, target: str, note: str) -> Task:
     )
 
 
-TASKS: tuple[Task, ...] = (
+EMOJI_TASKS: tuple[Task, ...] = (
     _task("flat_flat", "noto twemoji fluent_flat", "emojione_v1", "flat -> an older flat style: the easiest"),
     _task("flat_blob", "twemoji emojione fluent_flat", "noto_v1", "flat -> blob"),
     # The flat twin of the 3D set shows the same drawings, so it is left out.

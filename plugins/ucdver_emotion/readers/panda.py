@@ -1,0 +1,82 @@
+"""UnBiasedEmo and WEBEmo (Panda et al., ECCV 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ucdver import DataError, Row
+from ucdver_emotion.label_spaces.families import PARROTT
+from ucdver_emotion.readers.class_folders import rows_of_tree
+from ucdver_emotion.readers.listing import SPLITS, Table, folder, inner, pictures, relative, still_there
+
+_SIX = frozenset(PARROTT.values())
+
+
+def read_unbiasedemo(root: Path) -> Iterator[Row]:
+    """Yield the rows of UnBiasedEmo: `images/<emotion>/<object>/<file>`; the object is topic and group.
+
+    The same objects are shown with every emotion, so a grouped split tests on objects never seen. In a tree that was
+    flattened, `images/<emotion>/<object>_<file>`, the object is what stands before the first `_`.
+
+    Raises:
+        DataError: a folder is not one of the six emotions.
+    """
+    base = folder(inner(root, "UnBiasedEmo"), "images")
+    for path in pictures(base):
+        emotion, *between, name = path.split("/")
+        if emotion.lower() not in _SIX or len(between) > 1:
+            raise DataError(f"{base / path} is not at EMOTION/OBJECT/FILE, with {', '.join(sorted(_SIX))}")
+        thing = between[0] if between else name.partition("_")[0]
+        yield Row(
+            id=f"{emotion.lower()}/{'/'.join((*between, name))}",
+            path=relative(base / path, root),
+            domain="photo",
+            labels={"parrott6": emotion.lower()},
+            group=thing,
+            topic=thing,
+        )
+
+
+def read_webemo(root: Path) -> Iterable[Row]:
+    """Return the rows of WEBEmo, from a list or from a folder a class (with or without a split above it).
+
+    The format of the release is not documented. A list is any `.csv` or `.tsv` at the top with a header that names the
+    picture (`image`, `image_path`, `path`, `file`, `filename`, `file_name`) and the emotion (`label`, `emotion`,
+    `class`, `fine`), one of the 25 by name; a column `split`, or a list called after a split, gives the split.
+
+    Raises:
+        DataError: a list has other columns, which it names, or an emotion is not one of the 25.
+    """
+    base = inner(root, "WEBEmo", "webemo")
+    lists = sorted(path for path in base.iterdir() if path.suffix in (".csv", ".tsv"))
+    if lists:
+        return [row for path in lists for row in _listed(root, base, path)]
+    return rows_of_tree(root, inner(base, "images"), "photo", "webemo25", {name: name for name in PARROTT})
+
+
+def _listed(root: Path, base: Path, path: Path) -> list[Row]:
+    table = Table(path)
+    image_at = table.column("image", "image_path", "path", "file", "filename", "file_name")
+    label_at = table.column("label", "emotion", "class", "fine")
+    split_at = table.column("split", needed=False)
+    rows = []
+    for number, cells in table.cells():
+        label, name = cells[label_at].strip().lower(), cells[image_at].strip().lstrip("/")
+        if label not in PARROTT:
+            raise DataError(
+                f"{path}, row {number}: '{cells[label_at]}' is not one of WEBEmo's 25 emotions",
+                f"they are {', '.join(sorted(PARROTT))}",
+            )
+        split = cells[split_at].strip().lower() if split_at >= 0 else path.stem.lower()
+        rows.append(
+            Row(
+                id=name,
+                path=relative(base / name, root),
+                domain="photo",
+                labels={"webemo25": label},
+                split=SPLITS.get(split, ""),
+            )
+        )
+    there = still_there("webemo", root, (row.path for row in rows))
+    return [row for row in rows if row.path in there]

@@ -1,0 +1,150 @@
+"""A user's own pictures, declared in five lines of `ucdver_local.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ucdver import DataError, Row
+from ucdver.data.catalog import Catalog
+from ucdver.plugins import load_registry, reset
+from ucdver_emotion import folder_dataset, table_dataset
+
+from .conftest import Tree
+
+LOCAL = """\
+import ucdver, ucdver_emotion
+
+@ucdver.hookimpl
+def ucdver_datasets():
+    return [{}]
+"""
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Iterator[Path]:
+    """Return the folder of a `ucdver_local.py`, and forget it afterwards."""
+    reset()
+    yield tmp_path
+    reset()
+
+
+def added(folder: Path, root: Path, call: str) -> dict[str, Row]:
+    (folder / "ucdver_local.py").write_text(LOCAL.format(f"ucdver_emotion.{call}"))
+    reset()
+    catalog = Catalog(load_registry(folder), folder / "home")
+    return {row.id: row for row in catalog.add("mine", root).rows()}
+
+
+def test_folders_of_one_domain(declared: Path, tree: Tree) -> None:
+    tree.picture("joy/1.png", "fear/2.jpg")
+    rows = added(declared, tree.root, 'folder_dataset("mine", label_space="ekman6")')
+    assert {name: (row.domain, dict(row.labels), row.split) for name, row in rows.items()} == {
+        "joy/1.png": ("own", {"ekman6": "joy"}, ""),
+        "fear/2.jpg": ("own", {"ekman6": "fear"}, ""),
+    }
+
+
+def test_folders_of_several_domains_and_splits(declared: Path, tree: Tree) -> None:
+    tree.picture("photo/train/joy/1.png", "sketch/test/fear/2.png", "test/sketch/fear/3.png", "sketch/joy/4.png")
+    call = 'folder_dataset("mine", label_space="ekman6", domains=("photo", "sketch"))'
+    rows = added(declared, tree.root, call)
+    assert {name: (row.domain, row.split) for name, row in rows.items()} == {
+        "photo/train/joy/1.png": ("photo", "train"),
+        "sketch/test/fear/2.png": ("sketch", "test"),
+        "test/sketch/fear/3.png": ("sketch", "test"),
+        "sketch/joy/4.png": ("sketch", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("joy/1.png", "is not at"),
+        ("1.png", "is not at"),
+        ("foto/joy/1.png", "is not at .*the domains are photo, sketch"),
+        ("photo/sketch/joy/1.png", "is not at"),
+        ("photo/joyy/1.png", "did you mean 'joy'"),
+    ],
+)
+def test_a_folder_that_says_nothing_is_refused(declared: Path, tree: Tree, name: str, says: str) -> None:
+    tree.picture(name)
+    with pytest.raises(DataError, match=says):
+        added(declared, tree.root, 'folder_dataset("mine", label_space="ekman6", domains=("photo", "sketch"))')
+
+
+COLUMNS = {
+    "id": ["a", "b"],
+    "path": ["pics/1.png", "pics/2.png"],
+    "label": ["joy", ""],
+    "split": ["train", "test"],
+    "group": ["g", "h"],
+    "text": ["hello", ""],
+    "topic": ["cats", "dogs"],
+    "soft_joy": [3, 0],
+    "soft_fear": [1, 0],
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_table_in_any_format(declared: Path, tree: Tree, suffix: str) -> None:
+    tree.picture("pics/1.png", "pics/2.png")
+    records = [dict(zip(COLUMNS, values, strict=True)) for values in zip(*COLUMNS.values(), strict=True)]
+    if suffix == "parquet":
+        pq.write_table(pa.table(COLUMNS), tree.root / "list.parquet")
+    elif suffix == "jsonl":
+        tree.text("list.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    else:
+        lines = [COLUMNS, *(record.values() for record in records)]
+        tree.text(f"list.{suffix}", "\n".join({"csv": ",", "tsv": "\t"}[suffix].join(map(str, x)) for x in lines))
+    rows = added(declared, tree.root, f'table_dataset("mine", "list.{suffix}", label_space="ekman6")')
+    assert rows["a"] == Row(
+        id="a",
+        path="pics/1.png",
+        domain="own",
+        labels={"ekman6": "joy"},
+        split="train",
+        group="g",
+        soft={"ekman6": {"joy": 0.75, "fear": 0.25}},
+        text="hello",
+        topic="cats",
+    )
+    assert (dict(rows["b"].labels), dict(rows["b"].soft)) == ({}, {})
+
+
+def test_votes_without_a_label_give_their_majority(declared: Path, tree: Tree) -> None:
+    tree.picture("1.png", "2.png")
+    tree.text("list.csv", "path,domain,soft_joy,soft_fear\n1.png,x,2,1\n2.png,y,1,1\n")
+    call = 'table_dataset("mine", "list.csv", label_space="ekman6", domains=("x", "y"))'
+    rows = added(declared, tree.root, call)
+    assert [dict(rows[name].labels) for name in ("1.png", "2.png")] == [{"ekman6": "joy"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("path,labl\n1.png,joy\n", "has the column 'labl'; it may have id, path"),
+        ("id,label\n1,joy\n", "has no column 'path'"),
+        ("path,label\n1.png,joi\n", "did you mean 'joy'"),
+        ("path,label\n../1.png,joy\n", "does not stay inside its root"),
+        ("path,soft_joy\n1.png,lots\n", "row 1: 'lots' is not a number"),
+        ("path,label\n1.png\n", "row 1: 1 fields under 2 columns"),
+    ],
+)
+def test_a_table_that_cannot_be_read_says_why(declared: Path, tree: Tree, text: str, says: str) -> None:
+    tree.picture("1.png")
+    tree.text("list.csv", text)
+    with pytest.raises(DataError, match=says):
+        added(declared, tree.root, 'table_dataset("mine", "list.csv", label_space="ekman6")')
+
+
+def test_another_declaration_is_another_version_so_what_was_added_under_the_old_one_is_outdated() -> None:
+    one = folder_dataset("mine", label_space="ekman6")
+    assert folder_dataset("mine", label_space="ekman6") == one
+    assert folder_dataset("mine", label_space="mikels8").version != one.version
+    assert table_dataset("mine", "a.csv", label_space="ekman6").version != one.version
