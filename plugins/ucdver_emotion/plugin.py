@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ucdver import DatasetSpec, LabelMap, LabelSpace, MetricSpec, SuiteSpec, Task, hookimpl
+from ucdver_emotion.drawn.spec import DRAWN, DRAWN_SUITE
 from ucdver_emotion.icon_sets import ICON_SETS
 from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES
 from ucdver_emotion.tasks import TASKS
@@ -12,7 +13,7 @@ from ucdver_emotion.tasks import TASKS
 
 @hookimpl
 def ucdver_datasets() -> Sequence[DatasetSpec]:
-    """Return the data set `emoji`."""
+    """Return the data sets `emoji` and `drawn`."""
     return [
         DatasetSpec(
             name="emoji",
@@ -25,7 +26,8 @@ def ucdver_datasets() -> Sequence[DatasetSpec]:
             summary="emoji faces drawn by eleven icon sets, each a domain, the same emotions in every one",
             licence="art by set: " + ", ".join(sorted({icons.licence for icons in ICON_SETS})) + "; see LICENCES.md",
             obtain="ucdver data fetch emoji",
-        )
+        ),
+        DRAWN,
     ]
 
 
@@ -71,7 +73,7 @@ def ucdver_metrics() -> Sequence[MetricSpec]:
 
 @hookimpl
 def ucdver_suites() -> Sequence[SuiteSpec]:
-    """Return the suites on `emoji`."""
+    """Return the suites on `emoji` and on `drawn`."""
     return [
         SuiteSpec(
             name="emoji",
@@ -88,4 +90,5 @@ def ucdver_suites() -> Sequence[SuiteSpec]:
             resource="ucdver_emotion:suites/emoji_finetune.toml",
             summary="emoji faces across icon sets, a pretrained network fine-tuned",
         ),
+        DRAWN_SUITE,
     ]

@@ -43,6 +43,8 @@ class DatasetSpec(Value):
     `loader` is `(root: Path) -> Callable[[str, ImageRecipe], PIL.Image.Image]`: it opens what is shared once, and the
     function it returns draws the picture of one row's `path`. `fetch` is `(root: Path) -> None` and fills an
     empty folder. `label_spaces` names the spaces for which rows carry labels, the first being the usual one.
+    `caution` is for pictures that are no evidence about the real task: it stands under every table made with them, and
+    no suite may mix them with data sets that have none.
     """
 
     name: Name
@@ -54,6 +56,7 @@ class DatasetSpec(Value):
     licence: str
     obtain: str
     paper: str = ""
+    caution: str = ""
     loader: Target | None = None
     fetch: Target | None = None
 
