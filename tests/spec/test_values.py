@@ -163,3 +163,30 @@ def test_frozen_features_cannot_be_augmented_and_a_backbone_needs_weights() -> N
         Recipe(frozen=True, augment=AugmentRecipe(flip=0.5))
     with pytest.raises(ValidationError, match="needs weights"):
         Recipe(backbone="convnet")
+
+
+SHADES = ("glee", "calm", "rage", "gloom")
+FAMILIES = {"glee": "joy", "calm": "joy", "rage": "anger", "gloom": "sadness"}
+VALENCE = {"glee": "positive", "calm": "positive", "rage": "negative", "gloom": "negative"}
+
+
+def test_a_hierarchy_of_labels_keeps_its_levels_in_order() -> None:
+    space = LabelSpace(name="shades", classes=SHADES, levels={"families": FAMILIES, "valence": VALENCE})
+    again = LabelSpace.model_validate_json(space.model_dump_json())
+    assert list(again.levels) == ["families", "valence"]
+    assert again.levels["families"]["glee"] == "joy"
+
+
+@pytest.mark.parametrize(
+    ("levels", "says"),
+    [
+        ({"families": {**FAMILIES, "awe": "joy"}}, "which the space does not have"),
+        ({"families": {c: FAMILIES[c] for c in SHADES[:3]}}, r"leaves out \['gloom'\]"),
+        ({"same": {c: c for c in SHADES}}, "is not coarser"),
+        ({"one": dict.fromkeys(SHADES, "x")}, "a single class"),
+        ({"valence": VALENCE, "families": FAMILIES}, "'negative' of level 'valence' is divided at 'families'"),
+    ],
+)
+def test_levels_that_are_no_hierarchy_are_refused(levels: dict[str, dict[str, str]], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        LabelSpace(name="shades", classes=SHADES, levels=levels)

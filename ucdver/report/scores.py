@@ -134,7 +134,9 @@ def _space(registry: Registry, metric: MetricSpec, spec: RunSpec) -> LabelSpace:
     space = registry.label_spaces.get(name)
     polarity = {c: v for c, v in space.polarity.items() if c in spec.classes}
     wheel = {c: v for c, v in space.wheel.items() if c in spec.classes}
-    return LabelSpace(name=name, classes=spec.classes, polarity=polarity, wheel=wheel)
+    # A level speaks of every class, so it is kept only where the run knew the same ones.
+    levels = space.levels if set(space.classes) == set(spec.classes) else {}
+    return LabelSpace(name=name, classes=spec.classes, polarity=polarity, wheel=wheel, levels=levels)
 
 
 def _score(

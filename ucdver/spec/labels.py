@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pydantic import model_validator
 
 from ucdver.errors import DataError, suggestion
@@ -12,13 +14,16 @@ class LabelSpace(Value):
     """An ordered set of class names; the order is the index order of every array in the project.
 
     `polarity` gives the valence of a class (+1, 0, -1) where the space has one, and `wheel` its position on
-    Mikels' wheel (0..7), for the two metrics that read them.
+    Mikels' wheel (0..7), for the two metrics that read them. `levels` gives coarser readings of the same classes:
+    level name -> class -> coarse class, from the finest level to the coarsest, named after the label space whose
+    classes they are. Every level covers every class, and classes that are one at a level are one at the next.
     """
 
     name: Name
     classes: tuple[str, ...]
     polarity: dict[str, int] = {}
     wheel: dict[str, int] = {}
+    levels: dict[Name, dict[str, str]] = {}
     source: str = ""
 
     @model_validator(mode="after")
@@ -31,7 +36,26 @@ class LabelSpace(Value):
             unknown = sorted(set(table) - set(self.classes))
             if unknown:
                 raise ValueError(f"label space '{self.name}' has no class {unknown}")
+        self._check_levels()
         return self
+
+    def _check_levels(self) -> None:
+        for level, table in self.levels.items():
+            where = f"level '{level}' of label space '{self.name}'"
+            if unknown := sorted(set(table) - set(self.classes)):
+                raise ValueError(f"{where} names {unknown}, which the space does not have")
+            if left_out := [c for c in self.classes if c not in table]:
+                raise ValueError(f"{where} leaves out {left_out}")
+            if not 2 <= len(set(table.values())) < len(self.classes):
+                raise ValueError(f"{where} is not coarser than the space, or has a single class")
+        for (finer, fine), (coarser, coarse) in pairwise(self.levels.items()):
+            parents: dict[str, str] = {}
+            for name in self.classes:
+                if parents.setdefault(fine[name], coarse[name]) != coarse[name]:
+                    raise ValueError(
+                        f"label space '{self.name}': '{fine[name]}' of level '{finer}' is divided at '{coarser}', "
+                        "so the levels are no hierarchy from fine to coarse"
+                    )
 
     def index(self, name: str) -> int:
         """Return the index of class `name`; a class that is not in the space is a DataError."""
