@@ -105,6 +105,7 @@ class Leaderboard:
         differences: by method, its distance from the reference; None for the reference itself and for gaps.
         mixed: methods whose runs were made with more than one state of their source under one version.
         options: by method, what the suite or the command line set apart from the method's defaults.
+        cautions: by data set, what must stand under a table of it.
     """
 
     suite: str
@@ -123,6 +124,7 @@ class Leaderboard:
     reference: str = ""
     mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)
+    cautions: dict[str, str] = field(default_factory=dict)
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from ucdver.spec.base import Name, Value
 from ucdver.spec.protocol import Setting
@@ -82,14 +82,17 @@ class BackboneSpec(Value):
 class MetricSpec(Value):
     """A metric: `(y_true: int64 [N], probabilities: float64 [N, K], space: LabelSpace) -> float`.
 
-    `needs` says what the label space must declare; elsewhere the metric is not applicable.
+    `needs` says what the label space must declare, or, `soft`, that the images must carry soft labels; elsewhere the
+    metric is not applicable. With `levels`, `depth` is how many levels the space must have. With `soft`, the first
+    argument is `soft: float64 [N, K]`, one distribution an image, of the images that have one.
     """
 
     name: Name
     target: Target
     higher_is_better: bool
     summary: str
-    needs: Literal["", "polarity", "wheel"] = ""
+    needs: Literal["", "polarity", "wheel", "levels", "soft"] = ""
+    depth: int = Field(default=1, ge=1)
     percent: bool = True
 
 
