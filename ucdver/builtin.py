@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ucdver.backbones.specs import BACKBONES
 from ucdver.evaluate.specs import METRICS
 from ucdver.hookspecs import hookimpl
-from ucdver.report.specs import EXPORTERS
+from ucdver.report.specs import EXPORTERS, FIGURES
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import (
     BackboneSpec,
@@ -152,4 +152,4 @@ def ucdver_executors() -> Sequence[ExecutorSpec]:
 @hookimpl
 def ucdver_exporters() -> Sequence[ExporterSpec]:
     """The ways of writing a leaderboard."""
-    return EXPORTERS
+    return (*EXPORTERS, *FIGURES)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ucdver.cli.gap import gap
 from ucdver.cli.output import say, write_json, write_table
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
@@ -15,6 +16,7 @@ from ucdver.errors import DataError, suggestion
 from ucdver.plugins import load_registry
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="List, fetch, add and look at data sets.")
+app.command("gap")(gap)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="As 'ucdver data list' shows it.")]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]

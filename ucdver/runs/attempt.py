@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from ucdver.backbones.base import Backbone, PrecomputedFeatures
 from ucdver.backbones.build import build_backbone
 from ucdver.data.catalog import Catalog
-from ucdver.data.features import open_features
+from ucdver.data.features import feature_key, open_features
 from ucdver.data.images import ImageStore
 from ucdver.data.views import TaskData, load_task
 from ucdver.evaluate.cost import CostMeter
@@ -25,7 +25,6 @@ from ucdver.registry import Registry
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.store import RunStore
 from ucdver.seeds import derive_seed, run_seed
-from ucdver.spec.base import sha256_of
 from ucdver.spec.run import Cost, RunSpec
 from ucdver.train.loop import Loop
 from ucdver.train.predict import predict_all
@@ -74,9 +73,7 @@ class Attempt:
         oracle = self.registry.methods.get(self.spec.method.name).oracle
         if not self.spec.recipe.frozen:
             return load_task(self.spec, self.catalog, self.registry, features=None, oracle=oracle)
-        key = sha256_of([self.spec.recipe.backbone_name, self.spec.weights_sha256])[:16]
-        if not self.spec.weights_sha256:
-            key = sha256_of([self.spec.recipe.backbone_name, "random", self.seed])[:16]
+        key = feature_key(self.spec.recipe, self.spec.weights_sha256, self.seed)
 
         def features(store: ImageStore) -> npt.NDArray[np.float32]:
             return open_features(store, backbone, key, self.device)
