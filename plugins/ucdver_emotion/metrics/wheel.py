@@ -43,4 +43,4 @@ def _steps(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space:
         )
     place = np.array([space.wheel[name] for name in space.classes])
     apart = np.abs(place[y_true] - place[probabilities.argmax(axis=1)])
-    return np.minimum(apart, _WHEEL_PLACES - apart)
+    return np.asarray(np.minimum(apart, _WHEEL_PLACES - apart))

@@ -111,7 +111,7 @@ def _estimates(left: Array, right: Array, k_left: Array, k_right: Array) -> Arra
         return np.asarray((weights * product).sum(axis=0) / pairs)
 
     across = (left * k_right).sum(axis=0) / (left.sum(axis=0) * right.sum(axis=0))
-    return within(left, k_left) + within(right, k_right) - 2 * across
+    return np.asarray(within(left, k_left) + within(right, k_right) - 2 * across)
 
 
 def _kernel_times(z: Array, weights: Array, sigma: float, block: int) -> Array:
@@ -127,4 +127,4 @@ def _kernel_times(z: Array, weights: Array, sigma: float, block: int) -> Array:
 
 def _squared_distances(a: Array, b: Array) -> Array:
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-    return np.maximum(squares, 0.0)
+    return np.asarray(np.maximum(squares, 0.0))
