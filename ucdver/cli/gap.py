@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,11 +68,7 @@ def gap(
             _write(found)
     say("an analysis that reads target labels; nothing of it reaches training")
     if output is not None:
-        from ucdver.report.figures.canvas import write_png
-        from ucdver.report.figures.gap import gap_figure
-
-        write_png(gap_figure(f"{chosen.id}: {gaps[0].source}, features of {backbone}", classes, gaps), output)
-        say(f"wrote {output}")
+        _draw(f"{chosen.id}: {gaps[0].source}, features of {backbone}", classes, gaps, output)
 
 
 def find_task(registry: Registry, name: str, suite: str | None) -> Task:
@@ -118,3 +115,11 @@ def _write(found: Gap) -> None:
 
 def _distance(name: str, found: Distance, note: str) -> tuple[str, float, float, float, str]:
     return name, found.value, found.low, found.high, note
+
+
+def _draw(title: str, classes: Sequence[str], gaps: Sequence[Gap], path: Path) -> None:
+    from ucdver.report.figures.canvas import write_png
+    from ucdver.report.figures.gap import gap_figure
+
+    write_png(gap_figure(title, classes, gaps), path)
+    say(f"wrote {path}")

@@ -65,14 +65,12 @@ def squared_mmd(
     n, m = len(source), len(target)
     rng = np.random.Generator(np.random.Philox(seed))
     sigma = median_distance(z, rng)
-    columns = _columns(n, m, permutations, bootstraps, rng)
-    left, right = columns
+    left, right = _columns(n, m, permutations, bootstraps, rng)
     products = _kernel_times(z, np.concatenate([left, right], axis=1), sigma, block)
     values = _estimates(left, right, products[:, : left.shape[1]], products[:, left.shape[1] :])
     value, permuted, drawn = values[0], values[1 : 1 + permutations], values[1 + permutations :]
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    # Rounding must not make a permutation that changes nothing smaller than the value itself.
-    extreme = int((permuted >= value - 1e-12).sum())
+    extreme = int((permuted >= value - 1e-12).sum())  # rounding must not make what is equal smaller
     return Discrepancy(float(value), float(low), float(high), (1 + extreme) / (1 + permutations), sigma)
 
 
