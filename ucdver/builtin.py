@@ -8,7 +8,7 @@ from ucdver.backbones.specs import BACKBONES
 from ucdver.data.annotator_specs import ANNOTATORS
 from ucdver.evaluate.specs import METRICS
 from ucdver.hookspecs import hookimpl
-from ucdver.report.specs import EXPORTERS
+from ucdver.report.specs import EXPORTERS, FIGURES
 from ucdver.selection.specs import VALIDATORS
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import (
@@ -168,4 +168,4 @@ def ucdver_executors() -> Sequence[ExecutorSpec]:
 @hookimpl
 def ucdver_exporters() -> Sequence[ExporterSpec]:
     """The ways of writing a leaderboard."""
-    return EXPORTERS
+    return (*EXPORTERS, *FIGURES)

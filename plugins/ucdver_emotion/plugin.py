@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from ucdver import DatasetSpec, LabelMap, LabelSpace, MetricSpec, SuiteSpec, Task, hookimpl
 from ucdver_emotion.datasets import DATASETS
+from ucdver_emotion.drawn.spec import DRAWN_SUITE
 from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES
+from ucdver_emotion.metrics.specs import METRICS
 from ucdver_emotion.tasks import TASKS
 
 
@@ -36,24 +38,8 @@ def ucdver_tasks() -> Sequence[Task]:
 
 @hookimpl
 def ucdver_metrics() -> Sequence[MetricSpec]:
-    """Return the metrics that read polarity and Mikels' wheel."""
-    return [
-        MetricSpec(
-            name="polarity_accuracy",
-            target="ucdver_emotion.metrics:polarity_accuracy",
-            higher_is_better=True,
-            summary="share of images of polar classes whose predicted class has the true polarity",
-            needs="polarity",
-        ),
-        MetricSpec(
-            name="mikels_wheel_distance",
-            target="ucdver_emotion.metrics:mikels_wheel_distance",
-            higher_is_better=False,
-            summary="mean steps around Mikels' wheel between predicted and true class (0 to 4)",
-            needs="wheel",
-            percent=False,
-        ),
-    ]
+    """Return the metrics that know how classes lie to one another, and those that read soft labels."""
+    return METRICS
 
 
 @hookimpl
@@ -95,4 +81,5 @@ def ucdver_suites() -> Sequence[SuiteSpec]:
             resource="ucdver_emotion:suites/art.toml",
             summary="photos (FI, EmoSet) -> art photos, abstract paintings, WikiArt",
         ),
+        DRAWN_SUITE,
     ]

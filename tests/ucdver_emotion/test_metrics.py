@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ucdver import DataError, LabelSpace
 from ucdver_emotion.label_spaces import EKMAN6, EKMAN7, LABEL_SPACES, MIKELS8
-from ucdver_emotion.metrics import mikels_wheel_distance, polarity_accuracy
+from ucdver_emotion.metrics.polarity import polarity_accuracy
+from ucdver_emotion.metrics.wheel import mikels_wheel_distance
 
 POSITIVE = {"amusement", "awe", "contentment", "excitement", "joy", "positive"}
 NEGATIVE = {"anger", "disgust", "fear", "sadness", "negative"}

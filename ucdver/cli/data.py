@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ucdver.cli.data_check import check_data
 from ucdver.cli.data_show import show_data
+from ucdver.cli.gap import gap
 from ucdver.cli.output import say, write_json, write_table
 from ucdver.cli.scan_progress import ScanProgress
 from ucdver.data.catalog import Catalog
@@ -20,6 +21,7 @@ from ucdver.plugins import load_registry
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="List, fetch, add, check and look at data sets.")
 app.command("check")(check_data)
 app.command("show")(show_data)
+app.command("gap")(gap)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="As 'ucdver data list' shows it.")]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]

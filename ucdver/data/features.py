@@ -12,6 +12,7 @@ from ucdver.data.images import ImageStore, Progress, open_npy
 from ucdver.errors import DataError
 from ucdver.files import atomic_path
 from ucdver.spec.base import sha256_of
+from ucdver.spec.recipe import Recipe
 
 
 def open_features(
@@ -50,6 +51,12 @@ def open_features(
     if features is None:
         raise DataError(f"{path} cannot be read back", "is the disk full or the folder removed?")
     return features
+
+
+def recipe_key(recipe: Recipe, weights_sha256: str, seed: int) -> str:
+    """Return the `key` under which a recipe's network is cached; one without weights is another for every seed."""
+    named = [recipe.backbone_name, weights_sha256] if weights_sha256 else [recipe.backbone_name, "random", seed]
+    return sha256_of(named)[:16]
 
 
 def _compute(

@@ -73,6 +73,27 @@ def resolve_labels(
     return np.array(kept, dtype=np.int64), np.array(labels, dtype=np.int64)
 
 
+def soft_labels(rows: Sequence[Row], dataset: str, task: Task, registry: Registry) -> npt.NDArray[np.float64]:
+    """Return the class distribution of each row in the task's space, float64 [N, K]; NaN in a row that has none.
+
+    Through a label map the shares of classes that become one are added; the share of a class that the map drops is left
+    out, and the rest is scaled to 1. Arguments and errors are those of `resolve_labels`.
+    """
+    reading = _reading(dataset, task, registry)
+    space: LabelSpace = registry.label_spaces.get(task.label_space)
+    index = {name: number for number, name in enumerate(space.classes)}
+    found = np.full((len(rows), len(index)), np.nan)
+    for number, row in enumerate(rows):
+        shares = np.zeros(len(index))
+        for name, share in row.soft.get(reading.space, {}).items():
+            label = name if reading.through is None else reading.through.apply(name)
+            if label is not None:
+                shares[index[label]] += share
+        if shares.sum() > 0:
+            found[number] = shares / shares.sum()
+    return found
+
+
 def _reading(dataset: str, task: Task, registry: Registry) -> _Reading:
     offered = registry.datasets.get(dataset).label_spaces
     declared = task.label_maps.get(dataset)

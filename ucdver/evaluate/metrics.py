@@ -7,6 +7,7 @@ by the metrics that need it: a table of accuracies must not wait seconds for it.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,32 @@ def per_class_recall(y_true: Labels, probabilities: Probabilities, space: LabelS
     return {name: float(hits[k] / total[k]) if total[k] else None for k, name in enumerate(space.classes)}
 
 
+class UndefinedMetricError(DataError):
+    """A metric is not a number on these predictions: of no error, say, no share can be near."""
+
+
+def reads_space(metric: MetricSpec) -> bool:
+    """Return whether the metric reads more of the label space than its classes."""
+    return metric.needs not in ("", "soft")
+
+
 def applies(metric: MetricSpec, space: LabelSpace) -> bool:
     """Return whether `space` declares what the metric reads, for every one of its classes."""
-    if not metric.needs:
+    if not reads_space(metric):
         return True
+    if metric.needs == "levels":
+        return len(space.levels) >= metric.depth
     declared = space.polarity if metric.needs == "polarity" else space.wheel
     return set(space.classes) <= set(declared)
+
+
+def lack(metric: MetricSpec) -> str:
+    """Return in words what a column lacks on which the metric is not applicable, as in "declares no wheel"."""
+    if metric.needs == "soft":
+        return "its test images carry no soft labels"
+    if metric.needs == "levels" and metric.depth > 1:
+        return f"the label space declares fewer than {metric.depth} levels"
+    return f"the label space declares no {metric.needs}"
 
 
 def check_inputs(y_true: Labels, probabilities: Probabilities, space: LabelSpace) -> None:
@@ -109,9 +130,14 @@ def check_inputs(y_true: Labels, probabilities: Probabilities, space: LabelSpace
 
 
 def compute(
-    registry: Registry, name: str, y_true: Labels, probabilities: Probabilities, space: LabelSpace
+    registry: Registry,
+    name: str,
+    y_true: Labels,
+    probabilities: Probabilities,
+    space: LabelSpace,
+    soft: NDArray[np.floating] | None = None,
 ) -> float | None:
-    """Return the metric called `name`, or None where it is not applicable: the space lacks what it needs.
+    """Return the metric called `name`, or None where it is not applicable: space or images lack what it needs.
 
     Args:
         registry: where the metric is looked up.
@@ -119,16 +145,24 @@ def compute(
         y_true: int64 [N], true classes.
         probabilities: float64 [N, K].
         space: the label space, with K classes.
+        soft: [N, K], the soft label of each image, a row of NaN where it has none; None where none has.
 
     Raises:
         PluginError: there is no such metric, or it cannot be loaded.
-        DataError: the predictions do not fit the space or are not finite, or the metric is not.
+        UndefinedMetricError: the metric is not a finite number on these predictions.
+        DataError: the predictions do not fit the space or are not finite.
     """
     metric = registry.metrics.get(name)
     check_inputs(y_true, probabilities, space)
     if not applies(metric, space):
         return None
-    value = float(load_callable(metric.target, f"metric '{name}'")(y_true, probabilities, space))
+    truth: NDArray[Any] = y_true
+    if metric.needs == "soft":
+        voted = np.isfinite(soft).all(axis=1) if soft is not None else np.zeros(len(y_true), dtype=bool)
+        if soft is None or not voted.any():
+            return None
+        truth, probabilities = soft[voted].astype(np.float64), probabilities[voted]
+    value = float(load_callable(metric.target, f"metric '{name}'")(truth, probabilities, space))
     if not math.isfinite(value):
-        raise DataError(f"metric '{name}' is {value} on these predictions")
+        raise UndefinedMetricError(f"metric '{name}' is {value} on these predictions")
     return value

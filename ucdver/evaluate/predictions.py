@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ucdver.errors import DataError
 
+_AGAIN = "run it again with --rerun always"
 COLUMNS = ("id", "split", "domain", "label", "logits")
 
 
@@ -25,6 +26,8 @@ class Predictions:
         domains: `dataset:domain` of each image.
         labels: int32 [N], the true class, written after training by the evaluation.
         logits: float32 [N, K].
+        soft: float32 [N, K], the class distribution that the data set gives of a test image, written with the labels;
+            a row of NaN where it gives none. None where no image has one.
     """
 
     ids: list[str]
@@ -32,6 +35,7 @@ class Predictions:
     domains: list[str]
     labels: NDArray[np.int32]
     logits: NDArray[np.float32]
+    soft: NDArray[np.float32] | None = None
 
     def probabilities(self) -> NDArray[np.float64]:
         """Return the softmax of the logits, float64 [N, K]."""
@@ -57,6 +61,7 @@ class Predictions:
             [self.domains[i] for i in rows],
             self.labels[rows],
             self.logits[rows],
+            None if self.soft is None else self.soft[rows],
         )
 
     def __len__(self) -> int:
@@ -64,38 +69,49 @@ class Predictions:
 
 
 def to_table(predictions: Predictions) -> pa.Table:
-    """Return the predictions as an Arrow table with the columns id, split, domain, label, logits."""
-    classes = predictions.logits.shape[1]
-    flat = pa.array(predictions.logits.reshape(-1), type=pa.float32())
-    return pa.table(
-        {
-            "id": pa.array(predictions.ids, type=pa.string()),
-            "split": pa.array(predictions.splits, type=pa.string()),
-            "domain": pa.array(predictions.domains, type=pa.string()),
-            "label": pa.array(predictions.labels, type=pa.int32()),
-            "logits": pa.FixedSizeListArray.from_arrays(flat, classes),
-        }
-    )
+    """Return the predictions as an Arrow table: id, split, domain, label, logits, and soft where there is any."""
+    columns = {
+        "id": pa.array(predictions.ids, type=pa.string()),
+        "split": pa.array(predictions.splits, type=pa.string()),
+        "domain": pa.array(predictions.domains, type=pa.string()),
+        "label": pa.array(predictions.labels, type=pa.int32()),
+        "logits": _numbers(predictions.logits),
+    }
+    if predictions.soft is not None:
+        columns["soft"] = _numbers(predictions.soft)
+    return pa.table(columns)
+
+
+def _numbers(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), type=pa.float32()), values.shape[1])
 
 
 def read_predictions(path: Path) -> Predictions:
     """Read a predictions file; one that is damaged or lacks a column is a DataError that names it."""
-    hint = "run it again with --rerun always"
     try:
         table = pq.ParquetFile(path).read()
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint) from error
+        raise DataError(f"{path} cannot be read: {error}", _AGAIN) from error
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
-        raise DataError(f"{path} has no column {', '.join(missing)}", hint)
-    logits = table.column("logits").combine_chunks()
-    if not pa.types.is_fixed_size_list(logits.type):
-        raise DataError(f"{path}: the column logits is {logits.type}, not one row of numbers an image", hint)
-    width = logits.type.list_size
+        raise DataError(f"{path} has no column {', '.join(missing)}", _AGAIN)
+    logits = _read_numbers(table, "logits", path)
+    soft = _read_numbers(table, "soft", path) if "soft" in table.column_names else None
+    if soft is not None and soft.shape != logits.shape:
+        raise DataError(f"{path}: soft labels of {soft.shape} do not fit logits of {logits.shape}", _AGAIN)
     return Predictions(
         table.column("id").to_pylist(),
         table.column("split").to_pylist(),
         table.column("domain").to_pylist(),
         table.column("label").to_numpy().astype(np.int32),
-        logits.flatten().to_numpy().reshape(-1, width).astype(np.float32),
+        logits,
+        soft,
     )
+
+
+def _read_numbers(table: pa.Table, name: str, path: Path) -> NDArray[np.float32]:
+    column = table.column(name).combine_chunks()
+    if not pa.types.is_fixed_size_list(column.type):
+        raise DataError(f"{path}: the column {name} is {column.type}, not one row of numbers an image", _AGAIN)
+    values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    return values.reshape(-1, column.type.list_size)

@@ -1,8 +1,12 @@
-"""Target labels, opened after training and nowhere else."""
+"""Target labels, hard and soft, opened after training and nowhere else."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from ucdver.data.catalog import Catalog
+from ucdver.data.labels import soft_labels
 from ucdver.data.members import open_members
 from ucdver.registry import Registry
 from ucdver.spec.run import RunSpec
@@ -20,3 +24,18 @@ def open_target_labels(spec: RunSpec, catalog: Catalog, registry: Registry) -> d
         for found in (open_members(domain, spec, catalog, registry),)
         for row, label in zip(found.rows, found.labels, strict=True)
     }
+
+
+def open_target_soft_labels(spec: RunSpec, catalog: Catalog, registry: Registry) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the class distribution, [K], of every member of a target that has one, by global id.
+
+    Raises:
+        DataError: the data are absent or not those that the spec declares.
+    """
+    found: dict[str, npt.NDArray[np.float64]] = {}
+    for domain in spec.task.targets:
+        rows = open_members(domain, spec, catalog, registry).rows
+        soft = soft_labels(rows, domain.dataset, spec.task, registry)
+        voted = np.flatnonzero(np.isfinite(soft).all(axis=1))
+        found |= {f"{domain.dataset}/{rows[i].id}": soft[i] for i in voted.tolist()}
+    return found

@@ -108,6 +108,7 @@ class Leaderboard:
         oracle_selection: the rule looks at target labels, so that every method is shown as an oracle.
         labels: by task and data set, the label map of its runs; empty where none was used.
         absent: by data set that some column lacks, what to type.
+        cautions: by data set, what must stand under a table of it.
     """
 
     suite: str
@@ -129,6 +130,7 @@ class Leaderboard:
     mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)
     oracle_selection: bool = False
+    cautions: dict[str, str] = field(default_factory=dict)
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ucdver.evaluate.metrics import lack
 from ucdver.report.board import Cell, Column, Leaderboard
 from ucdver.report.format import ORACLE, column_label, method_label, one_line, share_text
 
@@ -10,6 +11,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
     """Return plain sentences; exporters escape them and write them under the table."""
     return (
         _numbers(board),
+        *(f"{name}: {caution}." for name, caution in board.cautions.items()),
         *_baselines(board),
         *_labels(board),
         *_ranking(board),
@@ -80,8 +82,7 @@ def _ranking(board: Leaderboard) -> list[str]:
         who = "1 method" if ranked == 1 else f"{ranked} methods"
         sentences.append(f"average and rank: means over {what}; rank 1 is the best of {who}, ties share a mean rank.")
     if left_out:
-        why = f"the label space declares no {board.metric.needs}"
-        sentences.append(f"{', '.join(left_out)}: left out of average and rank, {why}.")
+        sentences.append(f"{', '.join(left_out)}: left out of average and rank, {lack(board.metric)}.")
     return sentences
 
 

@@ -87,6 +87,7 @@ def build_leaderboard(
         mixed=tuple(m for m in order if _is_mixed(grid, columns, m)),
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),
         oracle_selection=selector.oracle,
+        cautions=_cautions(registry, plan),
     )
     return replace(board, footnotes=footnotes(board))
 
@@ -114,10 +115,18 @@ def _is_mixed(grid: Grid, columns: Sequence[Column], method: str) -> bool:
     return len({o.source for c in columns for o in grid[method, c.task, c.target] if o.source}) > 1
 
 
+def _cautions(registry: Registry, plan: SuitePlan) -> dict[str, str]:
+    names = dict.fromkeys(name for task in plan.suite.tasks for name in task.datasets if name in registry.datasets)
+    return {name: caution for name in names if (caution := registry.datasets.get(name).caution)}
+
+
 def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> tuple[Column, ...]:
     found: dict[tuple[str, str], ImageSet] = {}
+    undefined: set[tuple[str, str]] = set()
     for (_, task_id, target), outcomes in grid.items():
         for outcome in outcomes:
+            if outcome.lacking:
+                undefined.add((task_id, target))
             if outcome.images:
                 found.setdefault((task_id, target), outcome.images)
     columns = []
@@ -134,7 +143,7 @@ def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan
                     classes=images.classes if images else classes,
                     images=images.images if images else None,
                     majority=images.majority if images else None,
-                    applicable=applicable,
+                    applicable=applicable and (task.id, target) not in undefined,
                 )
             )
     return tuple(columns)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ucdver.errors import DataError, SpecError
-from ucdver.evaluate.metrics import applies, compute
+from ucdver.evaluate.metrics import UndefinedMetricError, applies, compute, lack, reads_space
 from ucdver.evaluate.predictions import Predictions
 from ucdver.registry import Registry
 from ucdver.runs.selection import Selector
@@ -40,6 +40,7 @@ class Outcome:
     """What one seed of one method gave on one target; `value` and `images` are there when it is done.
 
     `source` is the hash of the method's source with which the run was made, where its record says so.
+    `lacking` says that the metric is not defined on the column, whatever the method: its images lack what it reads.
     """
 
     seed: int
@@ -48,6 +49,7 @@ class Outcome:
     value: float | None = None
     images: ImageSet | None = None
     source: str = ""
+    lacking: bool = False
 
 
 #: Outcomes by (method, task id, target), one a planned seed.
@@ -124,9 +126,10 @@ def _read_entry(chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEn
 
 def not_applicable_reason(registry: Registry, metric: MetricSpec, task: Task) -> str:
     """Return why the metric is undefined on the task's label space, or an empty string when it is defined."""
-    if not metric.needs or applies(metric, registry.label_spaces.get(task.label_space)):
+    if not reads_space(metric) or applies(metric, registry.label_spaces.get(task.label_space)):
         return ""
-    return f"label space '{task.label_space}' declares no {metric.needs}, which {metric.name} needs"
+    why = lack(metric).replace("the label space", f"label space '{task.label_space}'")
+    return f"{why}, which {metric.name} needs"
 
 
 def _without_result(store: RunStore, entry: PlanEntry) -> Outcome | RunRecord:
@@ -150,7 +153,7 @@ def _without_result(store: RunStore, entry: PlanEntry) -> Outcome | RunRecord:
 def _space(registry: Registry, metric: MetricSpec, spec: RunSpec) -> LabelSpace:
     """Return the label space with the classes of the run, whose order is that of the logits."""
     name = spec.task.label_space
-    if name not in registry.label_spaces and not metric.needs:
+    if name not in registry.label_spaces and not reads_space(metric):
         # A table can be made of somebody else's runs without the plugin that declares the space.
         return LabelSpace(name=name, classes=spec.classes)
     space = registry.label_spaces.get(name)
@@ -174,10 +177,14 @@ def _score(
     try:
         if not len(chosen):
             raise DataError(f"its predictions hold no test image of {target}")
-        value = compute(registry, metric.name, labels, chosen.probabilities(), space)
+        value = compute(registry, metric.name, labels, chosen.probabilities(), space, chosen.soft)
+    except UndefinedMetricError as error:
+        return Outcome(seed, "not_applicable", str(error))
     except DataError as error:
         return Outcome(seed, "failed", str(error))
     if value is None:
+        if metric.needs == "soft":
+            return Outcome(seed, "not_applicable", lack(metric), lacking=True)
         return Outcome(seed, "not_applicable", f"the run's classes declare no {metric.needs}")
     rows = sorted(zip(chosen.ids, labels.tolist(), strict=True))
     digest = hashlib.sha256(repr(rows).encode()).hexdigest()

@@ -32,3 +32,13 @@ EXPORTERS: tuple[ExporterSpec, ...] = (
         summary="The whole leaderboard, fractions in full precision.",
     ),
 )
+
+#: Those that need tasks of a certain kind, and say so where a suite has none.
+FIGURES: tuple[ExporterSpec, ...] = (
+    ExporterSpec(
+        name="curves",
+        target="ucdver.report.figures.curves:export",
+        suffix=".svg",
+        summary="An SVG figure: scores against the levels of each knob.",
+    ),
+)

@@ -6,9 +6,9 @@ import torch
 
 from ucdver.backbones.base import Backbone
 from ucdver.backbones.build import build_backbone
+from ucdver.data.features import recipe_key
 from ucdver.registry import Registry
 from ucdver.seeds import derive_seed, run_seed
-from ucdver.spec.base import sha256_of
 from ucdver.spec.run import RunSpec
 
 
@@ -21,6 +21,4 @@ def seeded_backbone(registry: Registry, spec: RunSpec, device: torch.device) -> 
 
 def feature_key(spec: RunSpec) -> str:
     """Return what names the features of the run's frozen backbone: its weights, or the seed of random ones."""
-    if spec.weights_sha256:
-        return sha256_of([spec.recipe.backbone_name, spec.weights_sha256])[:16]
-    return sha256_of([spec.recipe.backbone_name, "random", run_seed(spec.task.id, spec.seed)])[:16]
+    return recipe_key(spec.recipe, spec.weights_sha256, run_seed(spec.task.id, spec.seed))

@@ -44,6 +44,8 @@ class DatasetSpec(Value):
     function it returns draws the picture of one row's `path`. `fetch` is `(root: Path) -> None` and fills an empty
     folder. `label_spaces` names the spaces for which rows carry labels, the first being the usual one. Where there
     are `options`, the reader is `(root, options) -> Iterable[Row]`, so that one reader serves several data sets.
+    `caution` is for pictures that are no evidence about the real task: it stands under every table made with them, and
+    no suite may mix them with data sets that have none.
 
     `may_miss_files` is for a release that lists pictures to be got from elsewhere, some of which are gone by now: a row
     whose file is absent is then left out and counted, where it is an error otherwise. `histogram` is the published
@@ -60,6 +62,7 @@ class DatasetSpec(Value):
     licence: str
     obtain: str
     paper: str = ""
+    caution: str = ""
     loader: Target | None = None
     fetch: Target | None = None
     may_miss_files: bool = False
@@ -88,14 +91,17 @@ class BackboneSpec(Value):
 class MetricSpec(Value):
     """A metric: `(y_true: int64 [N], probabilities: float64 [N, K], space: LabelSpace) -> float`.
 
-    `needs` says what the label space must declare; elsewhere the metric is not applicable.
+    `needs` says what the label space must declare, or, `soft`, that the images must carry soft labels; elsewhere the
+    metric is not applicable. With `levels`, `depth` is how many levels the space must have. With `soft`, the first
+    argument is `soft: float64 [N, K]`, one distribution an image, of the images that have one.
     """
 
     name: Name
     target: Target
     higher_is_better: bool
     summary: str
-    needs: Literal["", "polarity", "wheel"] = ""
+    needs: Literal["", "polarity", "wheel", "levels", "soft"] = ""
+    depth: int = Field(default=1, ge=1)
     percent: bool = True
 
 

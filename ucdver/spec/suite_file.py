@@ -75,6 +75,7 @@ class SuiteReader:
                 f"{self.place} has no task", "add a [[task]] table with id, sources, targets and label_space"
             )
         tasks = self._tasks(data)
+        self._refuse_mixture(tasks)
         values = {
             "name": data.get("name", Path(self.place).stem),
             "title": data.get("title", ""),
@@ -168,6 +169,16 @@ class SuiteReader:
             self._check_task(task, path)
             tasks.append(task)
         return tasks
+
+    def _refuse_mixture(self, tasks: list[Task]) -> None:
+        """Refuse a suite in which data sets with a caution stand beside others: one average would be made of both."""
+        names = dict.fromkeys(name for task in tasks for name in task.datasets)
+        cautions = {name: self.registry.datasets.get(name).caution for name in names}
+        marked = [name for name, caution in cautions.items() if caution]
+        if marked and len(marked) < len(cautions):
+            other = next(name for name in names if name not in marked)
+            problem = f"data set '{marked[0]}' ({cautions[marked[0]]}) cannot share a suite with '{other}'"
+            raise self._fail(("task",), problem, "make a suite of each", mention=f"{marked[0]}:")
 
     def _check_task(self, task: Task, path: tuple[str | int, ...]) -> None:
         """Refuse a task whose data set, domain, label space, map or class is not registered."""

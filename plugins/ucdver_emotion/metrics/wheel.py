@@ -1,4 +1,4 @@
-"""Two metrics of emotion recognition that know how classes lie to one another."""
+"""Metrics that know how near two classes are on Mikels' wheel."""
 
 from __future__ import annotations
 
@@ -10,23 +10,6 @@ from ucdver import DataError, LabelSpace
 _WHEEL_PLACES = 8
 
 
-def polarity_accuracy(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace) -> float:
-    """Return the share of polar images whose predicted class has the polarity of the true one.
-
-    An image is polar when the polarity of its true class is +1 or -1; images of other classes (surprise,
-    neutral) are left out. The predicted class is the most probable one, the first of equals. A prediction of
-    a class without polarity is wrong for a polar image. NaN where no image is polar. `y_true` is [N],
-    `probabilities` [N, K].
-    """
-    polarity = np.array([space.polarity.get(name, 0) for name in space.classes])
-    true = polarity[y_true]
-    predicted = polarity[probabilities.argmax(axis=1)]
-    polar = true != 0
-    if not polar.any():
-        return float("nan")
-    return float(np.mean(predicted[polar] == true[polar]))
-
-
 def mikels_wheel_distance(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace) -> float:
     """Return the mean steps around Mikels' wheel from the true to the predicted class: 0 best, 4 worst.
 
@@ -34,14 +17,30 @@ def mikels_wheel_distance(y_true: NDArray[np.int64], probabilities: NDArray[np.f
     perceptions of social images, ACM MM 2016, whose distance is this one plus 1. NaN without images; a class
     that has no place on the wheel is a DataError. `y_true` is [N], `probabilities` [N, K].
     """
+    if len(y_true) == 0:
+        return float("nan")
+    return float(np.mean(_steps(y_true, probabilities, space)))
+
+
+def wheel_neighbour_errors(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace) -> float:
+    """Return the share of wrong predictions that fall on a neighbour of the true class on Mikels' wheel, in [0, 1].
+
+    Two of the seven wrong classes are neighbours, so wrong guesses at random give 2/7. NaN where nothing is wrong; a
+    class that has no place on the wheel is a DataError. `y_true` is [N], `probabilities` [N, K].
+    """
+    steps = _steps(y_true, probabilities, space)
+    wrong = probabilities.argmax(axis=1) != y_true
+    return float(np.mean(steps[wrong] <= 1)) if wrong.any() else float("nan")
+
+
+def _steps(y_true: NDArray[np.int64], probabilities: NDArray[np.float64], space: LabelSpace) -> NDArray[np.int64]:
+    """Return the steps between true and predicted class, [N]."""
     missing = [name for name in space.classes if name not in space.wheel]
     if missing:
         raise DataError(
             f"label space '{space.name}' gives no place on Mikels' wheel for {', '.join(missing)}",
             "use this metric with mikels8",
         )
-    if len(y_true) == 0:
-        return float("nan")
     place = np.array([space.wheel[name] for name in space.classes])
     apart = np.abs(place[y_true] - place[probabilities.argmax(axis=1)])
-    return float(np.mean(np.minimum(apart, _WHEEL_PLACES - apart)))
+    return np.asarray(np.minimum(apart, _WHEEL_PLACES - apart))

@@ -1,0 +1,1 @@
+"""Metrics of emotion recognition: valence, the wheel, coarser levels, distributions."""

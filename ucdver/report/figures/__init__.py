@@ -1,0 +1,1 @@
+"""Figures, drawn by matplotlib without a display and without its global state."""

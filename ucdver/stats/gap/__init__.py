@@ -1,0 +1,1 @@
+"""What separates two domains, as numbers with intervals."""
