@@ -48,6 +48,8 @@ _PUBLIC = {
     "MixedOutputs": "ucdver.selection.outputs",
     "LabelledTarget": "ucdver.selection.outputs",
     "Backbone": "ucdver.backbones.base",
+    "load_state": "ucdver.backbones.weights",
+    "read_weights": "ucdver.backbones.weights",
     "Method": "ucdver.methods.base",
     "MethodConfig": "ucdver.methods.base",
     "ParameterGroup": "ucdver.methods.base",
@@ -58,6 +60,8 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from ucdver.backbones.base import Backbone as Backbone
+    from ucdver.backbones.weights import load_state as load_state
+    from ucdver.backbones.weights import read_weights as read_weights
     from ucdver.data.annotator import Annotator as Annotator
     from ucdver.data.annotator import AnnotatorConfig as AnnotatorConfig
     from ucdver.data.annotator import Item as Item

@@ -109,6 +109,7 @@ class Leaderboard:
         labels: by task and data set, the label map of its runs; empty where none was used.
         absent: by data set that some column lacks, what to type.
         cautions: by data set, what must stand under a table of it.
+        notes: by method, what its spec says under every table.
     """
 
     suite: str
@@ -131,6 +132,7 @@ class Leaderboard:
     differences: dict[str, Difference | None] = field(default_factory=dict)
     oracle_selection: bool = False
     cautions: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

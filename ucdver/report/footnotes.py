@@ -17,6 +17,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         *_ranking(board),
         *_against(board),
         *_options(board),
+        *_notes(board),
         *_oracles(board),
         *_mixed(board),
         *_partial(board),
@@ -115,6 +116,14 @@ def _options(board: Leaderboard) -> list[str]:
         f"{method_label(board, method)}: {', '.join(f'{name} = {value}' for name, value in options.items())}."
         for method, options in board.options.items()
     ]
+
+
+def _notes(board: Leaderboard) -> list[str]:
+    """Say what a method's spec wants said under every table, once where methods share it."""
+    methods: dict[str, list[str]] = {}
+    for method, note in board.notes.items():
+        methods.setdefault(one_line(note).rstrip("."), []).append(method_label(board, method))
+    return [f"{', '.join(labels)}: {note}." for note, labels in methods.items()]
 
 
 def _oracles(board: Leaderboard) -> list[str]:

@@ -88,6 +88,7 @@ def build_leaderboard(
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),
         oracle_selection=selector.oracle,
         cautions=_cautions(registry, plan),
+        notes=_notes(registry, order),
     )
     return replace(board, footnotes=footnotes(board))
 
@@ -118,6 +119,12 @@ def _is_mixed(grid: Grid, columns: Sequence[Column], method: str) -> bool:
 def _cautions(registry: Registry, plan: SuitePlan) -> dict[str, str]:
     names = dict.fromkeys(name for task in plan.suite.tasks for name in task.datasets if name in registry.datasets)
     return {name: caution for name in names if (caution := registry.datasets.get(name).caution)}
+
+
+def _notes(registry: Registry, methods: Sequence[str]) -> dict[str, str]:
+    # A method of somebody else's runs may be registered nowhere here.
+    known = [registry.methods.get(name) for name in methods if name in registry.methods]
+    return {spec.name: spec.note for spec in known if spec.note}
 
 
 def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> tuple[Column, ...]:

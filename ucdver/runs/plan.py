@@ -154,10 +154,14 @@ def _annotations(annotators: Annotators, task: Task, method: str, options: Mappi
 
 def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
     spec = registry.methods.get(name)
-    setting = suite.protocol.setting
-    if setting in spec.settings:
-        return ""
-    return f"{name} is not defined for the setting '{setting}' (only for {', '.join(spec.settings)})"
+    setting, backbone = suite.protocol.setting, suite.recipe.backbone_name
+    if setting not in spec.settings:
+        return f"{name} is not defined for the setting '{setting}' (only for {', '.join(spec.settings)})"
+    if spec.needs_images and suite.recipe.frozen:
+        return f"{name} needs images, and with frozen = true the recipe gives it features"
+    if spec.backbones and backbone not in spec.backbones:
+        return f"{name} is not defined for the backbone '{backbone}' (only for {', '.join(spec.backbones)})"
+    return ""
 
 
 def _run_spec(

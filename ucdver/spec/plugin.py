@@ -24,7 +24,9 @@ class MethodSpec(Value):
     """A method. `oracle` marks one that is given target labels: it is shown, and never ranked.
 
     `version` is part of every run key: raise it whenever a change can move a result. `extra` names the optional
-    dependency group that the method needs.
+    dependency group that the method needs. `backbones` names those that it can work with, the cheapest first; empty
+    means any. With `needs_images` it is not applicable to a recipe of frozen features. `note` is a sentence that stands
+    under every table with the method: where a published protocol differs, or what the method leaves unused.
     """
 
     name: Name
@@ -35,6 +37,9 @@ class MethodSpec(Value):
     paper: str = ""
     extra: str = ""
     oracle: bool = False
+    backbones: tuple[Name, ...] = ()
+    needs_images: bool = False
+    note: str = ""
 
 
 class DatasetSpec(Value):

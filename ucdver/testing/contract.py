@@ -155,7 +155,7 @@ def _suite(registry: Registry, method: str, setting: str, config: dict[str, Any]
         ),
         methods={method: config},
         recipe=Recipe(
-            backbone="convnet_s@none",
+            backbone=f"{next(iter(registry.methods.get(method).backbones), 'convnet_s')}@none",
             image=ImageRecipe(size=24, fit="stretch"),
             optim=OptimRecipe(name="sgd", lr=0.01),
             batch_size=8,

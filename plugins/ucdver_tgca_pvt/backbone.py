@@ -1,0 +1,52 @@
+"""The pyramids as backbones: from scratch, from a checkpoint, or from the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+from ucdver import Backbone, WeightsError
+from ucdver_tgca_pvt.pvt import PyramidVisionTransformer
+from ucdver_tgca_pvt.pyramids import PYRAMIDS
+from ucdver_tgca_pvt.weights import load_pyramid
+
+#: The weights of the paper's authors, converted by their uploader for transformers.
+REPOSITORIES = {"pvt_tiny": "Zetatech/pvt-tiny-224", "pvt_small": "Zetatech/pvt-small-224"}
+FILES = ("model.safetensors", "pytorch_model.bin")
+#: Of ImageNet, with which the published weights were trained.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def build(name: str, weights: Path | None, channels: int) -> Backbone:
+    """Return `pvt_tiny` or `pvt_small` (512 features), or `pvt_mini` (96); weights that do not fit are a WeightsError.
+
+    Weights may have the names of the authors' checkpoints or those of transformers.
+    """
+    pyramid = PYRAMIDS[name]
+    body = PyramidVisionTransformer(name, pyramid, channels)
+    if weights is not None:
+        load_pyramid(body, weights)
+    mean, std = (MEAN, STD) if channels == len(MEAN) else ((0.5,) * channels, (0.5,) * channels)
+    return Backbone(body, pyramid.widths[-1], mean=mean, std=std)
+
+
+def locate(name: str, source: str) -> Path:
+    """Return the file of the published weights in the hub's cache, fetched where it is missing."""
+    repository = REPOSITORIES.get(name)
+    if repository is None:
+        raise WeightsError(f"the hub has no weights for '{name}'", f"write {name}@none, or {name}@/path/file")
+    fault: Exception | None = None
+    for file in FILES:
+        try:
+            return Path(hf_hub_download(repository, file))
+        except EntryNotFoundError as error:
+            fault = error
+        except (HfHubHTTPError, OSError) as error:
+            fault = error
+            break
+    raise WeightsError(
+        f"the weights of '{name}' cannot be fetched: {type(fault).__name__}",
+        f"download {FILES[0]} of '{repository}' and write {name}@/path/{FILES[0]}",
+    ) from fault

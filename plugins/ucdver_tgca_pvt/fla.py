@@ -1,0 +1,87 @@
+"""FLA: frequency linear attention, a gate on the spectrum of a map."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ucdver_tgca_pvt.pvt import STD
+
+#: Channels over the width between the two layers of a squeeze-and-excitation gate, as in the published code.
+SQUEEZE = 16
+
+Form = Literal["diag", "full"]
+
+
+class SqueezeGate(nn.Module):
+    """Squeeze and excitation (Hu et al., CVPR 2018): a weight in (0, 1) for each channel.
+
+    Args:
+        channels: C.
+        min_width: least width between its layers. With 0, as published, the three channels of a picture leave
+            no width at all, and the weight is one half whatever the picture.
+    """
+
+    def __init__(self, channels: int, min_width: int) -> None:
+        super().__init__()
+        width = max(min_width, channels // SQUEEZE)
+        self.fc = (
+            nn.Sequential(
+                nn.Linear(channels, width, bias=False), nn.ReLU(), nn.Linear(width, channels, bias=False), nn.Sigmoid()
+            )
+            if width
+            else None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x [B, C, H, W] with each channel weighted."""
+        if self.fc is None:
+            return 0.5 * x
+        weights: Tensor = self.fc(x.mean(dim=(2, 3)))
+        return x * weights[:, :, None, None]
+
+
+class FrequencyGate(nn.Module):
+    """FLA: add to the spectrum of a map a gated, rectified complex affine map of itself.
+
+    With Y = rfft2(x), U = relu(R Re Y - S Im Y + rb) and V = relu(R Im Y + S Re Y + ib), the result is
+    irfft2(Re Y + SE1(U) + i (Im Y + SE2(V))), both transforms orthonormal. Zero parameters make it the identity.
+
+    Args:
+        channels: C.
+        form: `full` is the paper's complex C x C map R + i S over channels. `diag` is what the published code
+            computes: an index that occurs twice in its product leaves the diagonals alone, a scale for each channel.
+        min_width: of the gates; see `SqueezeGate`.
+    """
+
+    def __init__(self, channels: int, form: Form = "diag", min_width: int = 0) -> None:
+        super().__init__()
+        shape = (channels,) if form == "diag" else (channels, channels)
+        self.r = nn.Parameter(torch.empty(shape))
+        self.i = nn.Parameter(torch.empty(shape))
+        self.rb = nn.Parameter(torch.empty(channels))
+        self.ib = nn.Parameter(torch.empty(channels))
+        for parameter in (self.r, self.i, self.rb, self.ib):
+            nn.init.trunc_normal_(parameter, std=STD)
+        self.SE1 = SqueezeGate(channels, min_width)
+        self.SE2 = SqueezeGate(channels, min_width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map of the same shape as x [B, C, H, W].
+
+        Transformed in float32 at least: in half precision the transforms exist for powers of two alone.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
+            spectrum = torch.fft.rfft2(wide, norm="ortho")
+            real, imaginary = spectrum.real, spectrum.imag
+            u = torch.relu(self._map(self.r, real) - self._map(self.i, imaginary) + self.rb[:, None, None])
+            v = torch.relu(self._map(self.r, imaginary) + self._map(self.i, real) + self.ib[:, None, None])
+            changed = torch.complex(real + self.SE1(u), imaginary + self.SE2(v))
+            return torch.fft.irfft2(changed, s=x.shape[-2:], norm="ortho").to(x.dtype)
+
+    @staticmethod
+    def _map(weight: Tensor, x: Tensor) -> Tensor:
+        return weight[:, None, None] * x if weight.dim() == 1 else torch.einsum("oc,bchw->bohw", weight, x)

@@ -1,0 +1,72 @@
+"""What TGCA-PVT registers: methods, the pyramids they are built on, and the recipe of their release."""
+
+from __future__ import annotations
+
+from ucdver import BackboneSpec, MethodSpec, SuiteSpec, hookimpl
+
+_LORA = "Liu et al., SER30K: A Large-Scale Dataset for Sticker Emotion Recognition, ACM MM 2022"
+_TGCA = "Chen et al., TGCA-PVT: Topic-Guided Context-Aware Pyramid Vision Transformer for Sticker Emotion Recognition, ACM MM 2024"
+#: The cheapest first: with it the contract is checked.
+_PYRAMIDS = ("pvt_mini", "pvt_tiny", "pvt_small")
+_PROTOCOL = (
+    "the published numbers are of the epoch that was best on the test images; here no label of a test image "
+    "chooses anything"
+)
+
+
+def _method(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
+    return MethodSpec(
+        name=name,
+        version="1",
+        target=f"ucdver_tgca_pvt.method:{attribute}",
+        settings=("uda", "uc"),
+        summary=summary,
+        paper=paper,
+        backbones=_PYRAMIDS,
+        needs_images=True,
+        note=_PROTOCOL,
+    )
+
+
+@hookimpl
+def ucdver_methods() -> list[MethodSpec]:
+    """Return LORA and TGCA-PVT, and TGCA-PVT at the size of emoji."""
+    return [
+        _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
+        _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA),
+        MethodSpec(
+            name="tgca_pvt_small",
+            version="1",
+            target="ucdver_tgca_pvt.small:TGCAPVTSmall",
+            settings=("uda", "uc"),
+            summary="TGCA-PVT on a little pyramid of its own, from scratch, for 24 to 96 pixels",
+            paper=_TGCA,
+            needs_images=True,
+            note="it brings its own network, pvt_mini from scratch, and leaves the recipe's backbone and bottleneck unused",
+        ),
+    ]
+
+
+@hookimpl
+def ucdver_backbones() -> list[BackboneSpec]:
+    """Return PVT v1, and a pyramid for small pictures."""
+    published = "the networks as ucdver; the weights Apache-2.0, as their page on the hub says"
+    paper = "Wang et al., Pyramid Vision Transformer, ICCV 2021"
+    return [
+        BackboneSpec(
+            name=name,
+            target="ucdver_tgca_pvt.backbone:build",
+            weights=("none", "path", "hub"),
+            locate="ucdver_tgca_pvt.backbone:locate",
+            summary=f"PVT v1 ({paper}), {size} parameters; sides that are multiples of 32",
+            licence=published,
+        )
+        for name, size in (("pvt_tiny", "12.7 M"), ("pvt_small", "24.0 M"))
+    ] + [
+        BackboneSpec(
+            name="pvt_mini",
+            target="ucdver_tgca_pvt.backbone:build",
+            weights=("none", "path"),
+            summary="PVT's structure at 0.4 M parameters, for 24 to 96 pixels; sides that are multiples of 8",
+        )
+    ]
