@@ -18,9 +18,10 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
 from ucdver.evaluate.metrics import compute
 from ucdver.plugins import load_registry
+from ucdver.registry import Registry
 from ucdver.runs.executors.processes import ProcessExecutor
 from ucdver.runs.options import WorkerOptions
-from ucdver.runs.plan import make_plan
+from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.schedule import schedule
 from ucdver.runs.store import RunStore
 from ucdver.spec.protocol import Protocol
@@ -105,6 +106,21 @@ def suite(name: str, chosen: Recipe, steps: int, protocol: Protocol, seeds: int)
     )
 
 
+def measure(planned: Plan, registry: Registry, store: RunStore, home: Path) -> tuple[float, float, float]:
+    """Carry out the folds; return mean accuracy, mean balanced accuracy and seconds a run."""
+    todo = [item.spec for item in schedule(planned.runs, store) if item.state == "to run"]
+    ProcessExecutor(WorkerOptions(runs=store.root, home=home), os.cpu_count() or 1).run(todo, lambda event: None)
+    values, seconds = [], []
+    for spec in planned.runs:
+        record, predictions = store.record(spec.key()), store.predictions(spec.key()).select("target_test")
+        space = registry.label_spaces.get("ekman6")
+        labels, probabilities = predictions.labels.astype(np.int64), predictions.probabilities()
+        values.append([compute(registry, m, labels, probabilities, space) for m in ("accuracy", "balanced_accuracy")])
+        seconds.append(record.cost.train_seconds if record and record.cost else float("nan"))
+    accuracy, balanced = np.mean(np.array(values, dtype=float), axis=0)
+    return float(accuracy), float(balanced), float(np.mean(seconds))
+
+
 def main() -> None:
     """Run the candidates and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -115,25 +131,12 @@ def main() -> None:
     registry = load_registry()
     catalog = Catalog(registry, data_home())
     store = RunStore(arguments.runs.resolve())
-    options = WorkerOptions(runs=store.root, home=catalog.home)
     print(f"{'candidate':<36}{'accuracy':>9}{'balanced':>9}{'s a run':>9}")
     for name in arguments.names or CANDIDATES:
-        planned = make_plan(
-            suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds), registry, catalog
-        )
-        todo = [item.spec for item in schedule(planned.runs, store) if item.state == "to run"]
-        ProcessExecutor(options, os.cpu_count() or 1).run(todo, lambda event: None)
-        values, seconds = [], []
-        for spec in planned.runs:
-            record, predictions = store.record(spec.key()), store.predictions(spec.key()).select("target_test")
-            space = registry.label_spaces.get("ekman6")
-            labels, probabilities = predictions.labels.astype(np.int64), predictions.probabilities()
-            values.append(
-                [compute(registry, m, labels, probabilities, space) for m in ("accuracy", "balanced_accuracy")]
-            )
-            seconds.append(record.cost.train_seconds if record and record.cost else float("nan"))
-        accuracy, balanced = np.mean(np.array(values, dtype=float), axis=0)
-        print(f"{name:<36}{accuracy:>9.3f}{balanced:>9.3f}{np.mean(seconds):>9.1f}", flush=True)
+        folds = suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds)
+        planned = make_plan(folds, registry, catalog)
+        accuracy, balanced, seconds = measure(planned, registry, store, catalog.home)
+        print(f"{name:<36}{accuracy:>9.3f}{balanced:>9.3f}{seconds:>9.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,6 @@ PYRAMIDS: dict[str, Pyramid] = {
     # Not of the paper: PVT's structure for 24 to 96 pixels on one core. Two blocks a stage, because a stage's chain of
     # attention maps needs two; a fourth map as large as the third, because 48 pixels leave nothing to halve.
     "pvt_mini": Pyramid(
-        (32, 48, 64, 96), (2, 2, 2, 2), (1, 2, 2, 3), (4, 4, 4, 4), (2, 1, 1, 1), (4, 2, 1, 1), side=48
+        (32, 48, 64, 96), (2, 2, 2, 2), (1, 2, 2, 3), (2, 2, 2, 2), (2, 1, 1, 1), (4, 2, 1, 1), side=48
     ),
 }

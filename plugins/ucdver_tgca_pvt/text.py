@@ -1,0 +1,103 @@
+"""The text on a picture as hidden states of a frozen BERT."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from pydantic import Field
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from ucdver import Annotator, AnnotatorConfig, Item, WeightsError
+
+#: Whose mean is taken: the last four hidden states, as released.
+LAYERS = 4
+#: What is read of a model's folder; weights as safetensors alone, which cannot hold code.
+FILES = ("config.json", "*.safetensors", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+class BertTokens(Annotator):
+    """The mean of BERT's last four hidden states at each of `length` word pieces: [length, width], float16.
+
+    The text is lower-cased and cut to `length` word pieces, [CLS] and [SEP] among them. Shorter texts are padded; BERT
+    attends to no padding, but its positions are kept, as in the release. The model is frozen.
+
+    Paper: Devlin et al., BERT, NAACL 2019.
+    """
+
+    class Config(AnnotatorConfig):
+        """`model` is a folder written by `save_pretrained`, or a name on the hub; `length` is in word pieces."""
+
+        model: str = "google-bert/bert-base-uncased"
+        length: int = Field(default=30, ge=2, le=512)
+
+    dtype = "float16"
+    batch_size = 64
+    config: Config
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        super().__init__(config, device)
+        folder = model_folder(config.model, fetch=True)
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        except (OSError, ValueError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise WeightsError(
+                f"'{config.model}' cannot be loaded as a BERT: {first_line}",
+                "name a folder that save_pretrained wrote, with its tokenizer",
+            ) from error
+        self.model.to(device).eval()
+
+    @classmethod
+    def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
+        """Return the sha256 of all files that are read, names included; empty where they are not here yet."""
+        try:
+            folder = model_folder(config.model, fetch=fetch)
+        except WeightsError:
+            if fetch:
+                raise
+            return ""
+        digest = hashlib.sha256()
+        for path in sorted({path for pattern in FILES for path in folder.glob(pattern)}):
+            with path.open("rb") as stream:
+                digest.update(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+        return digest.hexdigest()
+
+    def annotate(self, items: Sequence[Item]) -> Tensor:
+        """Return float32 [n, length, width] for the texts of n items."""
+        encoded = self.tokenizer(
+            [item.text.lower() for item in items],
+            padding="max_length",
+            truncation=True,
+            max_length=self.config.length,
+            return_tensors="pt",
+        ).to(self.device)
+        states = self.model(**encoded, output_hidden_states=True).hidden_states
+        mean: Tensor = torch.stack(states[-LAYERS:]).mean(0)
+        return mean.float()
+
+
+def model_folder(name: str, *, fetch: bool) -> Path:
+    """Return the folder of a model: the one named, or the hub's in the cache, fetched where that is asked for.
+
+    Raises:
+        WeightsError: there is none, or it cannot be fetched.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise WeightsError(f"'{folder}' holds no config.json", "name a folder that save_pretrained wrote")
+        return folder
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=not fetch))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        raise WeightsError(
+            f"the model '{name}' is no folder and cannot be fetched: {type(error).__name__}",
+            'download it and set model = "/its/folder" in [annotator.bert_tokens]',
+        ) from error
