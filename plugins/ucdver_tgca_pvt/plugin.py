@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ucdver import BackboneSpec, MethodSpec, SuiteSpec, hookimpl
+from ucdver import AnnotatorSpec, BackboneSpec, MethodSpec, SuiteSpec, hookimpl
 
 _LORA = "Liu et al., SER30K: A Large-Scale Dataset for Sticker Emotion Recognition, ACM MM 2022"
 _TGCA = "Chen et al., TGCA-PVT: Topic-Guided Context-Aware Pyramid Vision Transformer for Sticker Emotion Recognition, ACM MM 2024"
@@ -30,10 +30,12 @@ def _method(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
 
 @hookimpl
 def ucdver_methods() -> list[MethodSpec]:
-    """Return LORA and TGCA-PVT, and TGCA-PVT at the size of emoji."""
+    """Return LORA and TGCA-PVT, of vision alone and with text, and TGCA-PVT at the size of emoji."""
     return [
         _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
+        _method("lora_mm", "LORAMultimodal", "LORA with the text on the picture, read by a frozen BERT", _LORA),
         _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA),
+        _method("tgca_pvt_mm", "TGCAPVTMultimodal", "TGCA-PVT with the text on the picture, read by a frozen BERT", _TGCA),
         MethodSpec(
             name="tgca_pvt_small",
             version="1",
@@ -44,6 +46,23 @@ def ucdver_methods() -> list[MethodSpec]:
             needs_images=True,
             note="it brings its own network, pvt_mini from scratch, and leaves the recipe's backbone and bottleneck unused",
         ),
+    ]
+
+
+@hookimpl
+def ucdver_annotators() -> list[AnnotatorSpec]:
+    """Return the text's hidden states."""
+    return [
+        AnnotatorSpec(
+            name="bert_tokens",
+            version="1",
+            target="ucdver_tgca_pvt.text:BertTokens",
+            summary="the picture's text as the hidden states of a frozen BERT at 30 word pieces",
+            kind="tensor",
+            reads=("text",),
+            paper="Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers, NAACL 2019",
+            licence="the weights as their page on the hub says; bert-base-uncased: Apache-2.0",
+        )
     ]
 
 
@@ -68,5 +87,17 @@ def ucdver_backbones() -> list[BackboneSpec]:
             target="ucdver_tgca_pvt.backbone:build",
             weights=("none", "path"),
             summary="PVT's structure at 0.4 M parameters, for 24 to 96 pixels; sides that are multiples of 8",
+        )
+    ]
+
+
+@hookimpl
+def ucdver_suites() -> list[SuiteSpec]:
+    """Return the suite with the published recipe."""
+    return [
+        SuiteSpec(
+            name="emoji_pvt",
+            resource="ucdver_tgca_pvt:suites/emoji_pvt.toml",
+            summary="emotion across emoji styles with PVT-Small at 448 pixels: LORA and TGCA-PVT, their recipe; for a GPU",
         )
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from pydantic import Field
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from ucdver import Annotator, AnnotatorConfig, Item, WeightsError
 
@@ -44,8 +46,9 @@ class BertTokens(Annotator):
         super().__init__(config, device)
         folder = model_folder(config.model, fetch=True)
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            with _no_progress():
+                self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                self.model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, ValueError) as error:
             first_line = str(error).partition("\n")[0]
             raise WeightsError(
@@ -81,6 +84,18 @@ class BertTokens(Annotator):
         states = self.model(**encoded, output_hidden_states=True).hidden_states
         mean: Tensor = torch.stack(states[-LAYERS:]).mean(0)
         return mean.float()
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars among ucdver's."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def model_folder(name: str, *, fetch: bool) -> Path:

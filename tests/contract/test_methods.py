@@ -5,23 +5,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.tiny_bert import write_bert
+
+from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry
-from ucdver.testing.contract import ToyBench, check_label_barrier, check_reproducible
+from ucdver.testing.contract import Annotators, ToyBench, check_label_barrier, check_reproducible
 
 REGISTRY = load_registry()
 CASES = [(spec.name, setting) for spec in REGISTRY.methods for setting in spec.settings]
+
+
+def annotators(name: str, folder: Path) -> Annotators:
+    """Return what a method's annotators are told here, where no weights can be fetched: a BERT that is written now."""
+    method = method_class(REGISTRY, name)
+    if "bert_tokens" not in method.needed_extras(method.Config()):
+        return {}
+    return {"bert_tokens": {"model": str(write_bert(folder / "bert")), "length": 6}}
 
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_a_run_depends_on_its_seed_alone_and_leaves_global_random_numbers_as_they_were(
     tmp_path: Path, name: str, setting: str
 ) -> None:
-    check_reproducible(tmp_path, name, setting)
+    check_reproducible(tmp_path, name, setting, annotators=annotators(name, tmp_path))
 
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_shuffling_the_targets_labels_moves_nothing(tmp_path: Path, name: str, setting: str) -> None:
-    check_label_barrier(tmp_path, name, setting)
+    check_label_barrier(tmp_path, name, setting, annotators=annotators(name, tmp_path))
 
 
 @pytest.mark.parametrize(("name", "setting"), [c for c in CASES if not REGISTRY.methods.get(c[0]).oracle])
@@ -29,7 +40,8 @@ def test_where_labels_are_thrown_by_dice_no_method_is_better_than_chance(
     tmp_path: Path, name: str, setting: str
 ) -> None:
     """Sixty images, three classes: chance is a third, and five standard errors are .30 above it."""
-    trained = ToyBench(tmp_path, name, setting, target="unrelated").train(steps=60)
+    given = annotators(name, tmp_path)
+    trained = ToyBench(tmp_path, name, setting, target="unrelated", annotators=given).train(steps=60)
     found = trained.predictions.select("target_test")
     accuracy = float(np.mean(found.logits.argmax(axis=1) == found.labels))
     assert accuracy < 1 / 3 + 0.30
@@ -49,7 +61,8 @@ def test_a_prediction_does_not_depend_on_the_batch_it_is_made_in(
 ) -> None:
     import ucdver.train.predict as predict
 
-    whole = ToyBench(tmp_path, name, setting).train("whole")
+    given = annotators(name, tmp_path)
+    whole = ToyBench(tmp_path, name, setting, annotators=given).train("whole")
     monkeypatch.setattr(predict, "BATCH", 7)
-    pieces = ToyBench(tmp_path, name, setting).train("pieces")
+    pieces = ToyBench(tmp_path, name, setting, annotators=given).train("pieces")
     assert np.allclose(whole.predictions.logits, pieces.predictions.logits, atol=1e-5)

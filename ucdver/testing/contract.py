@@ -42,6 +42,8 @@ from ucdver.train.loop import LoopOptions
 
 STEPS = 12
 CHECKPOINTS = 2
+#: Options of annotators by name.
+Annotators = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class ToyBench:
         config: options of the method.
         local: the folder of `ucdver_local.py`, for a method that is registered there.
         permute_target: shuffle the labels of the target domain before anything is read.
+        target: the target domain.
+        annotators: options of annotators that the method needs, by name, as a folder with small weights.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class ToyBench:
         local: Path | None = None,
         permute_target: bool = False,
         target: str = "outline",
+        annotators: Annotators | None = None,
     ) -> None:
         self.folder = folder
         self.local = local
@@ -87,7 +92,9 @@ class ToyBench:
         self.catalog.fetch("toy")
         if permute_target:
             permute_labels(self.catalog, target)
-        self.suite = _suite(self.registry, method, setting, dict(config or {}), target)
+        suite = _suite(self.registry, method, setting, dict(config or {}), target)
+        given = {name: dict(options) for name, options in (annotators or {}).items()}
+        self.suite = suite.model_copy(update={"annotators": given})
 
     def train(self, runs: str = "runs", seed: int = 0, steps: int = STEPS, **loop: float) -> Trained:
         """Carry out one run and return what it left; a failed run is an AssertionError with its traceback."""
@@ -177,7 +184,12 @@ def same(a: Trained, b: Trained) -> list[str]:
     return [*different, *(f"the score of {rule}" for rule in a.scores if a.scores[rule] != b.scores.get(rule))]
 
 
-def check_method(name: str, config: Mapping[str, Any] | None = None, local: Path | None = None) -> None:
+def check_method(
+    name: str,
+    config: Mapping[str, Any] | None = None,
+    local: Path | None = None,
+    annotators: Annotators | None = None,
+) -> None:
     """Check the contract for a registered method in every setting that it supports.
 
     Raises:
@@ -185,15 +197,20 @@ def check_method(name: str, config: Mapping[str, Any] | None = None, local: Path
     """
     for setting in load_registry(local).methods.get(name).settings:
         with tempfile.TemporaryDirectory(prefix="ucdver-contract-") as folder:
-            check_reproducible(Path(folder) / "a", name, setting, config, local)
-            check_label_barrier(Path(folder) / "b", name, setting, config, local)
+            check_reproducible(Path(folder) / "a", name, setting, config, local, annotators)
+            check_label_barrier(Path(folder) / "b", name, setting, config, local, annotators)
 
 
 def check_reproducible(
-    folder: Path, name: str, setting: str, config: Mapping[str, Any] | None = None, local: Path | None = None
+    folder: Path,
+    name: str,
+    setting: str,
+    config: Mapping[str, Any] | None = None,
+    local: Path | None = None,
+    annotators: Annotators | None = None,
 ) -> None:
     """Check that a run depends on its seed alone, and leaves the global random numbers as they were."""
-    bench = ToyBench(folder, name, setting, config, local)
+    bench = ToyBench(folder, name, setting, config, local, annotators=annotators)
     before = _global_random_state()
     first = bench.train("first")
     after = _global_random_state()
@@ -215,14 +232,21 @@ def _global_random_state() -> tuple[object, str, Tensor]:
 
 
 def check_label_barrier(
-    folder: Path, name: str, setting: str, config: Mapping[str, Any] | None = None, local: Path | None = None
+    folder: Path,
+    name: str,
+    setting: str,
+    config: Mapping[str, Any] | None = None,
+    local: Path | None = None,
+    annotators: Annotators | None = None,
 ) -> None:
     """Check that shuffling the target's labels moves no weight, prediction or rule's score, unless for an oracle.
 
     An oracle must be moved: else the check would prove nothing.
     """
-    plain = ToyBench(folder / "plain", name, setting, config, local).train()
-    shuffled = ToyBench(folder / "shuffled", name, setting, config, local, permute_target=True).train()
+    plain = ToyBench(folder / "plain", name, setting, config, local, annotators=annotators).train()
+    shuffled = ToyBench(
+        folder / "shuffled", name, setting, config, local, permute_target=True, annotators=annotators
+    ).train()
     moved = not np.array_equal(plain.predictions.labels, shuffled.predictions.labels)
     assert moved, "the shuffle changed no label, so this check proves nothing"
     different = same(plain, shuffled)
