@@ -33,8 +33,9 @@ def resident(field: str) -> int:
 def use_full_product() -> None:
     """Put the published product in the place of the row."""
     sys.path.insert(0, str(ROOT / "tests"))
-    import ucdver_tgca_pvt.network as network
     from naive.tgca import full_chain
+
+    import ucdver_tgca_pvt.network as network
 
     def class_row(maps: Sequence[Tensor], last_stage: bool) -> Tensor:
         return full_chain(maps, last_stage)[..., 0, 1:]

@@ -141,9 +141,7 @@ class TokenNetwork(nn.Module):
             return tokens
         return torch.cat([(cls + cast(Tensor, slot)).expand(len(tokens), -1, -1), tokens], dim=1)
 
-    def _run(
-        self, stage: Stage, tokens: Tensor, grid: tuple[int, int], number: int
-    ) -> tuple[Tensor, list[Tensor]]:
+    def _run(self, stage: Stage, tokens: Tensor, grid: tuple[int, int], number: int) -> tuple[Tensor, list[Tensor]]:
         """Return the tokens after the stage's blocks, and the attention maps where it is to choose by them."""
         maps, wanted = [], number in self.layout.stages()
         for block in stage.blocks:

@@ -35,7 +35,9 @@ def ucdver_methods() -> list[MethodSpec]:
         _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
         _method("lora_mm", "LORAMultimodal", "LORA with the text on the picture, read by a frozen BERT", _LORA),
         _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA),
-        _method("tgca_pvt_mm", "TGCAPVTMultimodal", "TGCA-PVT with the text on the picture, read by a frozen BERT", _TGCA),
+        _method(
+            "tgca_pvt_mm", "TGCAPVTMultimodal", "TGCA-PVT with the text on the picture, read by a frozen BERT", _TGCA
+        ),
         MethodSpec(
             name="tgca_pvt_small",
             version="1",

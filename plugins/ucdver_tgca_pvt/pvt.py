@@ -133,9 +133,7 @@ class PyramidVisionTransformer(nn.Module):
             block = (width, pyramid.heads[number], pyramid.reductions[number], pyramid.mlp_ratios[number])
             self.add_module(f"patch_embed{label}", PatchEmbedding(channels, width, pyramid.patches[number]))
             self.register_parameter(f"pos_embed{label}", nn.Parameter(torch.zeros(1, count, width)))
-            self.add_module(
-                f"block{label}", nn.ModuleList(Block(*block) for _ in range(pyramid.depths[number]))
-            )
+            self.add_module(f"block{label}", nn.ModuleList(Block(*block) for _ in range(pyramid.depths[number])))
             channels = width
         self.norm = nn.LayerNorm(pyramid.widths[-1], eps=EPS)
         self.apply(initialise)

@@ -20,7 +20,14 @@ from ucdver import Annotator, AnnotatorConfig, Item, WeightsError
 #: Whose mean is taken: the last four hidden states, as released.
 LAYERS = 4
 #: What is read of a model's folder; weights as safetensors alone, which cannot hold code.
-FILES = ("config.json", "*.safetensors", "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+FILES = (
+    "config.json",
+    "*.safetensors",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
 
 
 class BertTokens(Annotator):

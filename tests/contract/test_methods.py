@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from support.tiny_bert import write_bert
 
 from ucdver.methods.config import method_class
