@@ -1,12 +1,13 @@
 """Peak memory of TGCA-PVT's token choice: a row through the chain of attention maps, or the published N x N product.
 
-Each form runs in a process of its own, whose peak resident size over its size before the work is printed, in MiB. `select`
-is the choice in all four stages, given their attention maps; `predict` is the network without gradients; `step` is
-forward and backward. The N x N form is this code with the product written out as published (tests/naive/tgca.py).
+Each form runs in a process of its own, whose peak resident size over its size before the work is printed, in MiB.
+`select` is the choice in all four stages, given their attention maps; `predict` is the network without gradients;
+`step` is forward and backward, and `recompute` the same with activations recomputed, beside the plain N x N step. The
+N x N form is this code with the product written out as published (tests/naive/tgca.py).
 
     python benchmarks/speed/tgca.py [--side 224] [--batch 2] [--work select predict step]
 
-At 448 pixels the N x N form needs 0.63 GB a picture for one product of the first stage; 224 pixels, a sixteenth of that.
+At 448 pixels the N x N form needs 0.63 GB a picture for one product of the first stage; at 224, a sixteenth of that.
 """
 
 from __future__ import annotations

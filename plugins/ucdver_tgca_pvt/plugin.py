@@ -5,7 +5,10 @@ from __future__ import annotations
 from ucdver import AnnotatorSpec, BackboneSpec, MethodSpec, SuiteSpec, hookimpl
 
 _LORA = "Liu et al., SER30K: A Large-Scale Dataset for Sticker Emotion Recognition, ACM MM 2022"
-_TGCA = "Chen et al., TGCA-PVT: Topic-Guided Context-Aware Pyramid Vision Transformer for Sticker Emotion Recognition, ACM MM 2024"
+_TGCA = (
+    "Chen et al., TGCA-PVT: Topic-Guided Context-Aware Pyramid Vision Transformer for Sticker Emotion Recognition, "
+    "ACM MM 2024"
+)
 #: The cheapest first: with it the contract is checked.
 _PYRAMIDS = ("pvt_mini", "pvt_tiny", "pvt_small")
 _PROTOCOL = (
@@ -46,7 +49,7 @@ def ucdver_methods() -> list[MethodSpec]:
             summary="TGCA-PVT on a little pyramid of its own, from scratch, for 24 to 96 pixels",
             paper=_TGCA,
             needs_images=True,
-            note="it brings its own network, pvt_mini from scratch, and leaves the recipe's backbone and bottleneck unused",
+            note="it trains its own network, pvt_mini from scratch; the recipe's backbone and bottleneck are unused",
         ),
     ]
 
@@ -100,6 +103,6 @@ def ucdver_suites() -> list[SuiteSpec]:
         SuiteSpec(
             name="emoji_pvt",
             resource="ucdver_tgca_pvt:suites/emoji_pvt.toml",
-            summary="emotion across emoji styles with PVT-Small at 448 pixels: LORA and TGCA-PVT, their recipe; for a GPU",
+            summary="emotion across emoji styles with PVT-Small at 448 pixels, by the recipe of LORA and TGCA-PVT",
         )
     ]

@@ -42,7 +42,7 @@ def load_pyramid(body: PyramidVisionTransformer, path: Path) -> None:
 
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a checkpoint under the authors' names, as in `pvt_small.pth`; what transformers calls otherwise is renamed.
+    """Return a checkpoint under the authors' names, as in `pvt_small.pth`, renamed where it has those of transformers.
 
     A key that neither naming knows keeps its own, to be refused.
     """

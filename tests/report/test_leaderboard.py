@@ -95,6 +95,15 @@ def test_a_cell_with_fewer_seeds_is_shown_but_not_ranked(tmp_path: Path) -> None
     assert "b is not ranked: T1 has 2 of 3 seeds (seed 1 failed: NaN)." in board.footnotes
 
 
+def test_what_a_method_wants_said_stands_under_the_table_once(tmp_path: Path) -> None:
+    runs = write_fake_runs(tmp_path, {"plain": [[9]], "one": [[8]], "two": [[7]]})
+    for name, note in (("plain", ""), ("one", "trained on\nother pictures."), ("two", "trained on other pictures")):
+        spec = MethodSpec(name=name, version="1", target="a:B", settings=("uda",), summary="none", note=note)
+        runs.registry.methods.add(name, spec, "tests")
+    notes = [note for note in board_of(runs).footnotes if "other pictures" in note]
+    assert notes == ["one, two: trained on other pictures."]
+
+
 def test_oracles_come_last_and_are_never_ranked(tmp_path: Path) -> None:
     scores: Scores = {"target_only": [[20, 20]], "weak": [[1, 1]], "gap": [["missing", "missing"]]}
     board = board_of(write_fake_runs(tmp_path, scores, oracles=["target_only"]))

@@ -45,6 +45,25 @@ def test_a_method_that_is_undefined_for_the_setting_is_not_applicable(plan: Plan
     assert "not defined for the setting 'uc'" in reason
 
 
+def not_applicable(made: Plan, method: str) -> str:
+    (reason,) = {e.reason for e in made.remembered.entries if e.method == method and e.status == "not_applicable"}
+    return reason
+
+
+def test_a_method_is_not_applicable_to_a_backbone_or_to_features_that_it_cannot_work_with(plan: Planner) -> None:
+    methods = SUITE.replace('"target_only"', '"lora", "tgca_pvt_small"')
+    made = plan(methods)
+    assert {spec.method.name for spec in made.runs} == {"source_only", "tgca_pvt_small"}
+    reason = not_applicable(made, "lora")
+    assert reason.startswith("lora is not defined for the backbone 'convnet_s' (only for pvt_mini, pvt_tiny,")
+    assert "lora" in {spec.method.name for spec in plan(methods.replace("convnet_s@", "pvt_mini@")).runs}
+    frozen = plan(methods.replace("[recipe]", "[recipe]\nfrozen = true"))
+    assert {spec.method.name for spec in frozen.runs} == {"source_only"}
+    for name in ("lora", "tgca_pvt_small"):
+        reason = f"{name} needs images, and with frozen = true the recipe gives it features"
+        assert not_applicable(frozen, name) == reason
+
+
 def test_a_task_without_its_data_is_missing_and_the_others_are_planned(plan: Planner) -> None:
     digits = """
 [[task]]
