@@ -80,7 +80,8 @@ class FrequencyGate(nn.Module):
             u = torch.relu(self._map(self.r, real) - self._map(self.i, imaginary) + self.rb[:, None, None])
             v = torch.relu(self._map(self.r, imaginary) + self._map(self.i, real) + self.ib[:, None, None])
             changed = torch.complex(real + self.SE1(u), imaginary + self.SE2(v))
-            return torch.fft.irfft2(changed, s=x.shape[-2:], norm="ortho").to(x.dtype)
+            result: Tensor = torch.fft.irfft2(changed, s=x.shape[-2:], norm="ortho")
+            return result.to(x.dtype)
 
     @staticmethod
     def _map(weight: Tensor, x: Tensor) -> Tensor:

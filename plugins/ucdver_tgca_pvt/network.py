@@ -131,7 +131,7 @@ class TokenNetwork(nn.Module):
     ) -> Tensor:
         """Return the stage's tokens, positions added, behind its class token if it has one."""
         own, position = split_position(stage.position, grid, has_class_slot=number == LAST)
-        tokens = stage.embed(x) + position
+        tokens: Tensor = stage.embed(x) + position
         if number == LAST:
             cls, slot = pyramid.cls_token, own
         elif _key(number) in self.class_token:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import torch
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -69,8 +69,7 @@ class Attention(nn.Module):
         if self.reduction == 1:
             return x
         extra = x.shape[1] - grid[0] * grid[1]
-        as_map = x[:, extra:].transpose(1, 2).unflatten(2, grid)
-        reduced = self.sr(as_map).flatten(2).transpose(1, 2)
+        reduced = self.sr(as_map(x[:, extra:], grid)).flatten(2).transpose(1, 2)
         normed: Tensor = self.norm(torch.cat([x[:, :extra], reduced], dim=1))
         return normed
 
@@ -191,7 +190,7 @@ class PyramidVisionTransformer(nn.Module):
 
 def as_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     """Return the map [B, C, H, W] of tokens [B, H * W, C]."""
-    return tokens.transpose(1, 2).unflatten(2, grid).contiguous()
+    return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], *grid)
 
 
 def split_position(position: Tensor, grid: tuple[int, int], has_class_slot: bool) -> tuple[Tensor | None, Tensor]:
