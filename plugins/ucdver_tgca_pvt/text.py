@@ -97,12 +97,12 @@ class BertTokens(Annotator):
 def _no_progress() -> Iterator[None]:
     """Keep transformers from drawing its own progress bars among ucdver's."""
     shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def model_folder(name: str, *, fetch: bool) -> Path:
