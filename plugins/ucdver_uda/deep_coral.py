@@ -52,14 +52,15 @@ class DeepCORAL(Method):
     class Config(MethodConfig):
         """`normalisation` names the published form of the loss, `trade_off` its weight.
 
-        The weight depends on the form. Divided by 4 d^2 the loss is minute: the paper raises its weight until both
-        losses end up about equal, which on 128 to 500 features takes about 1,000. Settled on
-        USPS -> MNIST, where 10 gained little; that look was at test accuracy, so digits are no fair test of it.
+        The weight depends on the form. The paper raises it until both losses end up about equal. Divided by 4 d^2 the
+        loss stays so small that they never do: between flat icon sets (benchmarks/balance_coral.py, which looks at no
+        label of a target) the weighted loss ends at .02, .05 and .05 with weights of 10, 100 and 1,000, and the source
+        loss at .25, .36 and 1.08. 10, DeepDA's published weight, is the largest tried that leaves the source alone.
         With `domainbed`, 1 is what is published.
         """
 
         normalisation: Normalisation = "deep_coral"
-        trade_off: float = Field(default=1000.0, ge=0, json_schema_extra={"search": [0.1, 10000.0], "log": True})
+        trade_off: float = Field(default=10.0, ge=0, json_schema_extra={"search": [0.1, 10000.0], "log": True})
 
     config: Config
 

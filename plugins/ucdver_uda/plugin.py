@@ -35,7 +35,7 @@ def ucdver_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="deep_coral",
-            version="1",
+            version="2",
             target="ucdver_uda.deep_coral:DeepCORAL",
             settings=("uda",),
             summary="source and target features with the same covariance",

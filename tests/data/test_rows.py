@@ -115,12 +115,12 @@ print(resident())
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc to read the resident size from")
 def test_resident_memory_does_not_grow_with_the_domain(tmp_path: Path) -> None:
-    """200 MB and 1 GB of pictures, of which half are trained on and predicted: all pages of both are read."""
+    """400 MB and 1.2 GB of pictures, of which half are trained on and predicted: all pages of both are read."""
 
     def peak(count: int) -> float:
         path = tmp_path / f"{count}.npy"
         run = [sys.executable, "-c", MEASURE, str(count), str(path)]
         return float(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
 
-    small, large = peak(16_000), peak(80_000)
-    assert large - small < 100, f"{small:.0f} MB for 200 MB of pictures, {large:.0f} MB for 1 GB"
+    small, large = peak(32_000), peak(96_000)
+    assert large - small < 100, f"{small:.0f} MB for 400 MB of pictures, {large:.0f} MB for 1.2 GB"

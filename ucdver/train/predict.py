@@ -28,7 +28,9 @@ def predict_all(
     """
     was_training = method.training
     method.eval()
-    features, logits = [], []
+    # Filled in place: small results kept between large buffers would leave holes that no later buffer fits into, and
+    # memory would grow by a buffer a batch.
+    features = logits = torch.empty(0, 0)
     with (
         torch.inference_mode(),
         torch.autocast(device.type, precision, enabled=precision != torch.float32),
@@ -40,13 +42,14 @@ def predict_all(
                 for name, rows in (extras or {}).items()
             }
             prediction = method.predict(batch, annotated)
-            features.append(prediction.features.float().cpu())
-            logits.append(prediction.logits.float().cpu())
+            if start == 0:
+                features, logits = (torch.empty(len(images), part.shape[1]) for part in prediction)
+            features[start : start + BATCH] = prediction.features
+            logits[start : start + BATCH] = prediction.logits
     method.train(was_training)
-    if not features:
-        empty = torch.empty(0, 0)
-        return Prediction(empty, torch.empty(0, method.task.num_classes))
-    return Prediction(torch.cat(features), torch.cat(logits))
+    if not len(images):
+        logits = torch.empty(0, method.task.num_classes)
+    return Prediction(features, logits)
 
 
 def training_views(method: Method, data: TaskData, phase: Phase, device: torch.device, precision: torch.dtype) -> Views:
