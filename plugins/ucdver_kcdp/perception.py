@@ -142,6 +142,11 @@ class DiffusionPerceiver(nn.Module):
 
     def latents(self, images: Tensor) -> Tensor:
         """Return the latent [B, 4, h, w] of images [B, 3, H, W] (or [B, 1, H, W]) in [0, 1]."""
+        if images.dim() != 4:
+            raise SpecError(
+                "the suite's frozen backbone gives features, and a diffusion model reads pictures",
+                "drop 'frozen' from the recipe, or set kcdp.mode = \"frozen\"",
+            )
         if images.shape[1] == 1:
             images = images.expand(-1, 3, -1, -1)
         if self.options.normalisation == "minus_one_to_one":
