@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, WeightsError
-from ucdver_kcdp.model_files import folder_sha256, model_folder
+from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
 from ucdver_kcdp.retrieval import CaptionRetriever
 
 CAPTIONER = "Salesforce/blip-image-captioning-large"
@@ -82,9 +82,12 @@ class Captions(Annotator):
         if config.source == "text":
             return ""
         name = config.model if config.source == "model" else config.retriever
-        folder = model_folder(name, FILES, "'model' in [annotator.kcdp_caption]", fetch=fetch)
-        own = folder_sha256(folder, FILES)
-        return own if config.source == "model" else CaptionRetriever.sha256(own, config.bank)
+
+        def compute() -> str:
+            own = folder_sha256(model_folder(name, FILES, "'model' in [annotator.kcdp_caption]", fetch=fetch), FILES)
+            return own if config.source == "model" else CaptionRetriever.sha256(own, config.bank)
+
+        return sha256_if_here(compute, fetch=fetch)
 
     @classmethod
     def image_recipe(cls, config: Config, suite: ImageRecipe) -> ImageRecipe:
@@ -119,12 +122,16 @@ class _Captioner:
             self._processor: Any = transformers.AutoProcessor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             first_line = str(error).strip().partition("\n")[0]
-            raise WeightsError(f"'{config.model}' cannot be loaded: {first_line}", "name a whole model folder") from error
+            raise WeightsError(
+                f"'{config.model}' cannot be loaded: {first_line}", "name a whole model folder"
+            ) from error
         self._model: Any = model.to(device).eval()
         self._device = device
         self._config = config
         # BLIP is no instructed model: a prompt is the beginning of what it writes, so the neutral question is left out.
-        self._prompt = "" if kind == "blip" and config.prompt == "neutral" else _PROMPTS.get(config.prompt, config.prompt)
+        self._prompt = (
+            "" if kind == "blip" and config.prompt == "neutral" else _PROMPTS.get(config.prompt, config.prompt)
+        )
 
     def captions(self, images: Sequence[Tensor]) -> list[str]:
         """Return one caption for each uint8 [3, H, W]."""

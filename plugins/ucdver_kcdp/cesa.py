@@ -61,7 +61,10 @@ def local_cka(anchors_x: Tensor, anchors_y: Tensor, x: Tensor, y: Tensor) -> Ten
     xx = torch.einsum("br,rs,bs->b", dx, centred_x.T @ centred_x, dx).unsqueeze(1)
     yy = torch.einsum("bkr,rs,bks->bk", dy, centred_y.T @ centred_y, dy)
     both = norm(centred_x, centred_y, cross, size_x * size_y)
-    return both / (norm(centred_x, centred_x, xx, size_x.square()) * norm(centred_y, centred_y, yy, size_y.square())).sqrt()
+    return (
+        both
+        / (norm(centred_x, centred_x, xx, size_x.square()) * norm(centred_y, centred_y, yy, size_y.square())).sqrt()
+    )
 
 
 class CESA(nn.Module):

@@ -104,7 +104,9 @@ def alignment_logits(visual: Tensor, emotions: Tensor, temperature: float = TEMP
     return F.cosine_similarity(visual.unsqueeze(1).float(), emotions.float(), dim=2) / temperature
 
 
-def contrastive_loss(logits: Tensor, labels: Tensor, counterfactuals: bool = True, scale: float = TEMPERATURE) -> Tensor:
+def contrastive_loss(
+    logits: Tensor, labels: Tensor, counterfactuals: bool = True, scale: float = TEMPERATURE
+) -> Tensor:
     """Return the mean loss of alignment logits [B, K] with labels [B].
 
     The factual prompt against its counterfactuals, cross entropy. Without `counterfactuals` (an ablation) the factual

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ucdver import WeightsError
-from ucdver_kcdp.model_files import folder_sha256, model_folder
+from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
 
 if TYPE_CHECKING:
     # Imported where it is used: diffusers takes seconds to import, and a command that shows an option needs none of it.
@@ -23,7 +22,9 @@ STABLE_DIFFUSION = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 #: and knows nothing, which is what tests of the machinery want.
 RANDOM_TINY = "random_tiny"
 #: What is read of a pipeline's folder. Weights as safetensors alone, which cannot hold code.
-FILES = tuple(f"{part}/{file}" for part in ("unet", "vae") for file in ("config.json", "diffusion_pytorch_model.safetensors"))
+FILES = tuple(
+    f"{part}/{file}" for part in ("unet", "vae") for file in ("config.json", "diffusion_pytorch_model.safetensors")
+)
 
 #: Stable Diffusion 1.5 as its files on the hub have it, for what is counted without weights (859,520,964 in the U-Net).
 SD15_UNET: Mapping[str, Any] = {
@@ -123,10 +124,17 @@ def unet_config(model: str, *, fetch: bool = True) -> Mapping[str, Any]:
 
 
 def diffusion_sha256(model: str, *, fetch: bool) -> str:
-    """Return the hash of all files that are read; empty for random weights, which the configuration names."""
+    """Return the hash of all files that are read; empty for random weights, which the configuration names.
+
+    Without `fetch` it is empty too where the files are not here; with it, that is a WeightsError.
+    """
     if model == RANDOM_TINY:
         return ""
-    return folder_sha256(Path(model_folder(model, FILES, "'model'", fetch=fetch)), FILES)
+
+    def compute() -> str:
+        return folder_sha256(model_folder(model, FILES, "'model'", fetch=fetch), FILES)
+
+    return sha256_if_here(compute, fetch=fetch)
 
 
 def _parts(unet: UNet2DConditionModel, vae: AutoencoderKL) -> Diffusion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ucdver import WeightsError
@@ -37,11 +37,23 @@ def model_folder(name: str, patterns: Sequence[str], setting: str, *, fetch: boo
         ) from error
 
 
+def sha256_if_here(compute: Callable[[], str], *, fetch: bool) -> str:
+    """Return what `compute` gives; where weights are absent and must not be fetched, an empty string."""
+    try:
+        return compute()
+    except WeightsError:
+        if fetch:
+            raise
+        return ""
+
+
 def folder_sha256(folder: Path, patterns: Sequence[str]) -> str:
     """Return one sha256 for all files below `folder` that match, names included; none at all is a WeightsError."""
     found = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
     if not found:
-        raise WeightsError(f"'{folder}' holds none of {', '.join(patterns)}", "name a folder that save_pretrained wrote")
+        raise WeightsError(
+            f"'{folder}' holds none of {', '.join(patterns)}", "name a folder that save_pretrained wrote"
+        )
     digest = hashlib.sha256()
     for path in found:
         with path.open("rb") as stream:

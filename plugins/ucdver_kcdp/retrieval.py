@@ -63,7 +63,9 @@ class CaptionRetriever:
 
     @torch.no_grad()
     def _texts(self, sentences: Sequence[str]) -> Tensor:
-        read = self._processor(text=list(sentences), return_tensors="pt", padding=True, truncation=True).to(self._device)
+        read = self._processor(text=list(sentences), return_tensors="pt", padding=True, truncation=True).to(
+            self._device
+        )
         return F.normalize(_embedding(self._model.get_text_features(**read)), dim=1)
 
 
@@ -78,7 +80,9 @@ def _sentences(bank: str) -> list[str]:
         try:
             text = Path(bank).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"the phrase bank '{bank}' cannot be read: {error}", "one sentence a line, as UTF-8") from error
+            raise DataError(
+                f"the phrase bank '{bank}' cannot be read: {error}", "one sentence a line, as UTF-8"
+            ) from error
     else:
         text = (resources.files("ucdver_kcdp") / "phrases.txt").read_text(encoding="utf-8")
     found = list(dict.fromkeys(line.strip().rstrip(".") for line in text.splitlines() if line.strip()))

@@ -7,14 +7,31 @@ import re
 from ucdver_kcdp.roles import Frame, tag_spans
 
 _BE = frozenset({"is", "are", "was", "were", "be", "been", "am", "'s", "'re"})
-_HELP = _BE | {"has", "have", "had", "does", "do", "did", "can", "could", "will", "would", "may", "might", "must", "should"}
+_HELP = _BE | {
+    "has",
+    "have",
+    "had",
+    "does",
+    "do",
+    "did",
+    "can",
+    "could",
+    "will",
+    "would",
+    "may",
+    "might",
+    "must",
+    "should",
+}
 _PREPOSITIONS = frozenset(
     "about above across after against along among around as at before behind below beneath beside between beyond by down "
     "during for from in inside into near of off on onto out outside over past through to toward towards under until up "
     "upon with within without".split()
 )
 #: Where one clause ends and another begins.
-_BREAKS = frozenset({"while", "because", "although", "and", "but", "or", "so", "then", "that", "which", "who", "whose", "as"})
+_BREAKS = frozenset(
+    {"while", "because", "although", "and", "but", "or", "so", "then", "that", "which", "who", "whose", "as"}
+)
 _DETERMINERS = frozenset(
     "a an the this that these those his her its their my your our some any each every no one two three four five six "
     "several many both another".split()

@@ -10,7 +10,15 @@ from ucdver import WeightsError
 from ucdver_kcdp.roles import Frame
 
 _SUBJECT = {"nsubj": "ARG0", "csubj": "ARG0", "nsubjpass": "ARG1", "expl": "ARG0"}
-_BEHIND = {"dobj": "ARG1", "obj": "ARG1", "attr": "ARG2", "acomp": "ARG2", "oprd": "ARG2", "dative": "ARG2", "xcomp": "ARG2"}
+_BEHIND = {
+    "dobj": "ARG1",
+    "obj": "ARG1",
+    "attr": "ARG2",
+    "acomp": "ARG2",
+    "oprd": "ARG2",
+    "dative": "ARG2",
+    "xcomp": "ARG2",
+}
 _MODIFIERS = {"prep": "ARGM-LOC", "advmod": "ARGM-MNR", "npadvmod": "ARGM-TMP", "agent": "ARGM-CAU", "neg": "ARGM-NEG"}
 
 
@@ -45,12 +53,12 @@ def _load(model: str) -> Any:
     try:
         import spacy
     except ImportError as error:
-        raise WeightsError("spaCy is not installed", "pip install spacy, or set parser = \"rules\"") from error
+        raise WeightsError("spaCy is not installed", 'pip install spacy, or set parser = "rules"') from error
     try:
         return spacy.load(model)
     except OSError as error:
         raise WeightsError(
-            f"spaCy has no pipeline '{model}'", f"python -m spacy download {model}, or set parser = \"rules\""
+            f"spaCy has no pipeline '{model}'", f'python -m spacy download {model}, or set parser = "rules"'
         ) from error
 
 

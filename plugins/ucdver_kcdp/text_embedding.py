@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ucdver import WeightsError
-from ucdver_kcdp.model_files import folder_sha256, model_folder
+from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
 
 Kind = Literal["clip", "minilm", "hashed"]
 
@@ -155,9 +155,13 @@ def text_encoder_sha256(kind: Kind, model: str, *, fetch: bool) -> str:
     """Return the hash of its weights; empty for the hashed one, which has none."""
     if kind == "hashed":
         return ""
-    if kind == "minilm":
-        return folder_sha256(_minilm_folder(model), MINILM_FILES)
-    return folder_sha256(model_folder(model, CLIP_FILES, "'model'", fetch=fetch), CLIP_FILES)
+
+    def compute() -> str:
+        if kind == "minilm":
+            return folder_sha256(_minilm_folder(model), MINILM_FILES)
+        return folder_sha256(model_folder(model, CLIP_FILES, "'model'", fetch=fetch), CLIP_FILES)
+
+    return sha256_if_here(compute, fetch=fetch)
 
 
 def _minilm_folder(model: str) -> Path:
