@@ -36,13 +36,15 @@ _DETERMINERS = frozenset(
     "a an the this that these those his her its their my your our some any each every no one two three four five six "
     "several many both another".split()
 )
+#: Plurals without an s; a bare verb may follow a plural.
+_PLURALS = frozenset("children people men women feet teeth police mice geese".split())
 _PRONOUNS = frozenset("he she it they we you i someone somebody everyone people there".split())
 #: Verbs of captions that are told by no ending; others are known by -ing, -ed, or an auxiliary before them.
 _STEMS = (
     "appear bark bite blow carry catch chase cheer climb convey cover create cry dance depict display draw drink drive eat "
     "embrace enjoy evoke express face fall feature feel fight fill fly gaze get give go grab hang have hit hold hug include "
     "indicate jump kick kiss laugh lay lean leave lie lift look love make move offer open play point pose pour pull push "
-    "put raise reach read represent rest ride run scream seem shine shout show sing sit sleep smile speak stand stare "
+    "put raise reach read represent rest ride run scream see seem shake shine shout show sing sit sleep smile speak stand stare "
     "stick suggest surround take talk tell think throw touch turn use walk watch wave wear work write yell"
 ).split()
 _PAST = frozenset(
@@ -128,7 +130,7 @@ def _is_verb(words: list[str], at: int, helped: bool) -> bool:
         return True
     if helped:
         return word in _BASE and words[at - 1] not in _BE
-    plural_or_pronoun = at > 0 and (words[at - 1] in _PRONOUNS or words[at - 1].endswith("s"))
+    plural_or_pronoun = at > 0 and (words[at - 1] in _PRONOUNS | _PLURALS or words[at - 1].endswith("s"))
     return word in _THIRD or word in _PAST or (word in _BASE and plural_or_pronoun)
 
 
@@ -147,7 +149,8 @@ def _behind(words: list[str], start: int, end: int, limit: int) -> dict[str, tup
         stop += 1
     if stop == end:
         return {}
-    turn = next((i for i in range(end, stop) if words[i] in _PREPOSITIONS), stop)
+    # "of" is inside a noun phrase.
+    turn = next((i for i in range(end, stop) if words[i] in _PREPOSITIONS - {"of"}), stop)
     if words[end - 1] in _BE and words[start] in _BE:
         return {"ARG2": (end, stop)}
     if words[end - 1].endswith("ed") and end - start > 1 and turn == end:
