@@ -9,7 +9,7 @@ import typer
 
 from ucdver.cli.listing import KINDS, catalogue_of
 from ucdver.cli.output import fact_lines, write_json
-from ucdver.errors import PluginError
+from ucdver.errors import PluginError, SpecError
 from ucdver.plugins import load_registry
 from ucdver.registry import Registry, load_callable
 from ucdver.spec.plugin import AnnotatorSpec, BackboneSpec, DatasetSpec, MethodSpec
@@ -24,11 +24,14 @@ def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {KINDS}.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name; for a suite also a TOML file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="A method: also count what a run costs.")] = False,
 ) -> None:
     """Show all there is to know about a method, a suite, a data set or anything else that is registered."""
     is_file = kind in ("suites", "suite") and (name.endswith(".toml") or "/" in name)
     registry = load_registry(Path(name).parent if is_file else Path.cwd())
     facts = _suite_facts(load_suite(name, registry)) if is_file else _facts(registry, kind, name)
+    if cost:
+        facts["cost"] = _cost_facts(registry, kind, name)
     if as_json:
         write_json(facts)
     else:
@@ -89,6 +92,18 @@ def _config_facts(registry: Registry, spec: MethodSpec | AnnotatorSpec) -> dict[
     except PluginError as error:
         return {"config": [], "config_error": str(error)}
     return {"config": [_field_facts(option, field) for option, field in fields.items()], "config_error": ""}
+
+
+def _cost_facts(registry: Registry, kind: str, name: str) -> dict[str, Any]:
+    """Return what the method tells of its cost with its default options; a method that tells nothing is an error."""
+    told: dict[str, Any] = {}
+    if kind in ("method", "methods"):
+        from ucdver.methods.config import method_class, resolve_config
+
+        told = dict(method_class(registry, name).estimated_cost(resolve_config(registry, name, {})))
+    if not told:
+        raise SpecError(f"{kind} '{name}' tells no cost in advance", "a run measures its own: 'ucdver leaderboard'")
+    return told
 
 
 def _field_facts(option: str, field: FieldInfo) -> dict[str, Any]:

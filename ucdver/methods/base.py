@@ -101,6 +101,9 @@ class Method(nn.Module):
     manual_optimisation: ClassVar[bool] = False
     #: True for a method whose `on_epoch` wants predictions on all training images.
     wants_views: ClassVar[bool] = False
+    #: Options that the contract test runs it with, where the defaults need weights; and those of annotators, by name.
+    contract_options: ClassVar[Mapping[str, Any]] = {}
+    contract_annotators: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, task: TaskInfo, backbone: Backbone, config: Any) -> None:
         super().__init__()
@@ -124,6 +127,23 @@ class Method(nn.Module):
         Batches carry them as `extras`, float32 or int64 [B, ...], and `predict` is given them.
         """
         return ()
+
+    @classmethod
+    def weights_sha256(cls, config: Any, *, fetch: bool) -> str:
+        """Return the hash of weights that the method itself loads, apart from the backbone's; empty where there are none.
+
+        It is asked for when runs are planned, and is in their keys. Without `fetch` nothing may be downloaded, and what is
+        not here is an empty string.
+
+        Raises:
+            WeightsError: they are not there and cannot be had; the method's runs are then missing.
+        """
+        return ""
+
+    @classmethod
+    def estimated_cost(cls, config: Any) -> Mapping[str, Any]:
+        """Return what `ucdver show method NAME --cost` prints, counted without weights; empty where nothing is told."""
+        return {}
 
     @abstractmethod
     def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:

@@ -99,6 +99,7 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
     data = _fingerprints(suite, catalog, faults)
     annotators = Annotators(registry, suite.annotators, suite.recipe.image, Imports(catalog.home), fetch)
     unweighted: list[WeightsError] = []
+    own: dict[str, str] = {}
     entries: list[PlanEntry] = []
     runs: list[RunSpec] = []
     for task in suite.tasks:
@@ -110,6 +111,8 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
             if not unfit and not absent:
                 try:
                     annotations = _annotations(annotators, task, name, options)
+                    if name not in own:
+                        own[name] = _own_weights(registry, name, options, fetch)
                 except WeightsError as error:
                     absent = str(error)
                     unweighted.append(error)
@@ -119,7 +122,7 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
                 elif absent:
                     entries.append(_entry(task, name, seed, status="missing", reason=absent))
                 else:
-                    spec = _run_spec(suite, registry, data, task, name, options, seed, weights, annotations)
+                    spec = _run_spec(suite, registry, data, task, name, options, seed, weights, annotations, own[name])
                     runs.append(spec)
                     entries.append(_entry(task, name, seed, key=spec.key()))
     if not runs and fetch and unweighted:
@@ -152,6 +155,11 @@ def _annotations(annotators: Annotators, task: Task, method: str, options: Mappi
     return {name: annotators.digest(name, task.datasets) for name in names}
 
 
+def _own_weights(registry: Registry, method: str, options: Mapping[str, Any], fetch: bool) -> str:
+    """Return the hash of what a method loads by itself; a WeightsError where that is not here and cannot be had."""
+    return method_class(registry, method).weights_sha256(resolve_config(registry, method, options), fetch=fetch)
+
+
 def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
     spec = registry.methods.get(name)
     setting, backbone = suite.protocol.setting, suite.recipe.backbone_name
@@ -174,6 +182,7 @@ def _run_spec(
     seed: int,
     weights: str,
     annotations: Mapping[str, str],
+    method_weights: str,
 ) -> RunSpec:
     config = resolve_config(registry, method, options).model_dump(mode="json")
     declared = registry.methods.get(method)
@@ -190,4 +199,5 @@ def _run_spec(
         pictures={name: drawing_sha256(registry.datasets.get(name)) for name in task.datasets},
         weights_sha256=weights,
         annotations=dict(annotations),
+        method_weights_sha256=method_weights,
     )

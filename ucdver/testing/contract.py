@@ -23,6 +23,7 @@ from torch import Tensor
 from ucdver.data.catalog import Catalog
 from ucdver.evaluate.predictions import Predictions
 from ucdver.files import atomic_write_text
+from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry
 from ucdver.registry import Registry
 from ucdver.runs.options import WorkerOptions
@@ -67,11 +68,12 @@ class ToyBench:
         folder: an empty folder.
         method: a registered name.
         setting: one of the settings that it supports.
-        config: options of the method.
+        config: options of the method; by default those that it names for the contract.
         local: the folder of `ucdver_local.py`, for a method that is registered there.
         permute_target: shuffle the labels of the target domain before anything is read.
         target: the target domain.
-        annotators: options of annotators that the method needs, by name, as a folder with small weights.
+        annotators: options of annotators that the method needs, by name, as a folder with small weights;
+            over those that it names for the contract.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class ToyBench:
         self.catalog.fetch("toy")
         if permute_target:
             permute_labels(self.catalog, target)
-        suite = _suite(self.registry, method, setting, dict(config or {}), target)
-        given = {name: dict(options) for name, options in (annotators or {}).items()}
+        made = method_class(self.registry, method)
+        options = made.contract_options if config is None else config
+        suite = _suite(self.registry, method, setting, dict(options), target)
+        given = {n: dict(own) for n, own in {**made.contract_annotators, **(annotators or {})}.items()}
         self.suite = suite.model_copy(update={"annotators": given})
 
     def train(self, runs: str = "runs", seed: int = 0, steps: int = STEPS, **loop: float) -> Trained:

@@ -1,0 +1,1 @@
+"""KCDP: knowledge-aligned counterfactual-enhancement diffusion perception."""

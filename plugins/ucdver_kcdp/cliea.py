@@ -1,0 +1,117 @@
+"""CLIEA, counterfactual-enhanced language-image emotional alignment: which emotion prompt fits image and knowledge?
+
+Image X, its knowledge K and its visual feature V are held, and the prompt P is intervened on: P of the true class is the
+factual, those of the other classes are the counterfactuals P*. Each gives an emotional embedding E of prompt and
+knowledge; the alignment of V with the factual one is made to win. On the target, the prompt that wins is the pseudo-label.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Pool = Literal["mean", "masked_mean", "label_tokens"]
+
+#: Temperature and heads of the release.
+TEMPERATURE = 0.07
+HEADS = 8
+
+
+class Alignment(Protocol):
+    """What gives the fit [B, K] of every class's prompt to an image: CLIEA, or CESA in its place."""
+
+    def __call__(self, visual: Tensor, knowledge: Tensor, mask: Tensor) -> Tensor:
+        """Return logits [B, K] for visual [B, D], knowledge [B, T, d] and mask [B, T] (1 at real tokens)."""
+        ...
+
+    def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:
+        """Be shown labelled source images in training, in case something is to be remembered of them."""
+        ...
+
+    def refit(self) -> None:
+        """Be told that an epoch begins."""
+        ...
+
+
+class CLIEA(nn.Module):
+    """Self-attention over [prompt; knowledge], pooled to one embedding a class; a linear map of the visual feature to it.
+
+    Args:
+        visual_width: D, of the visual feature.
+        prompts: tokens [K, L, d] of the emotion prompts.
+        prompt_mask: [K, L], 1 at real tokens.
+        pool: over which positions the attention's output is averaged. `mean`: all, padding included, as released;
+            `masked_mean`: real tokens; `label_tokens`: the prompt's real tokens, which have attended to the knowledge.
+        temperature: the cosine is divided by it.
+        heads: of the attention.
+    """
+
+    prompts: Tensor
+    prompt_mask: Tensor
+
+    def __init__(
+        self,
+        visual_width: int,
+        prompts: Tensor,
+        prompt_mask: Tensor,
+        pool: Pool = "mean",
+        temperature: float = TEMPERATURE,
+        heads: int = HEADS,
+    ) -> None:
+        super().__init__()
+        self.pool = pool
+        self.temperature = temperature
+        self.register_buffer("prompts", prompts)
+        self.register_buffer("prompt_mask", prompt_mask)
+        self.attention = nn.MultiheadAttention(prompts.shape[2], heads, batch_first=True)
+        self.mapping = nn.Linear(visual_width, prompts.shape[2])
+
+    def forward(self, visual: Tensor, knowledge: Tensor, mask: Tensor) -> Tensor:
+        """Return logits [B, K]; see `Alignment`."""
+        return alignment_logits(self.mapping(visual), self.emotions(knowledge, mask), self.temperature)
+
+    def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
+        """Return the emotional embeddings [B, K, d] of every prompt with each image's knowledge [B, T, d]."""
+        batch, classes = len(knowledge), len(self.prompts)
+        prompts = self.prompts.to(knowledge.dtype).expand(batch, -1, -1, -1)
+        tokens = torch.cat([prompts, knowledge.unsqueeze(1).expand(-1, classes, -1, -1)], dim=2).flatten(0, 1)
+        attended, _ = self.attention(tokens, tokens, tokens, need_weights=False)
+        attended = attended.unflatten(0, (batch, classes))
+        if self.pool == "mean":
+            return attended.mean(2)
+        weights = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")
+        return (attended * weights.unsqueeze(3)).sum(2) / weights.sum(2, keepdim=True)
+
+    def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:
+        """Remember nothing: what CLIEA knows is learnt by gradient."""
+
+    def refit(self) -> None:
+        """Do nothing, for the same reason."""
+
+
+def joint_mask(prompt_mask: Tensor, mask: Tensor, with_knowledge: bool = True) -> Tensor:
+    """Return the mask [B, K, L + T] of prompt [K, L] and knowledge [B, T], the latter zero unless `with_knowledge`."""
+    prompts = prompt_mask.to(mask.dtype).expand(len(mask), -1, -1)
+    knowledge = (mask if with_knowledge else torch.zeros_like(mask)).unsqueeze(1).expand(-1, len(prompt_mask), -1)
+    return torch.cat([prompts, knowledge], dim=2)
+
+
+def alignment_logits(visual: Tensor, emotions: Tensor, temperature: float = TEMPERATURE) -> Tensor:
+    """Return the cosines [B, K] of visual [B, d] with emotions [B, K, d], over the temperature."""
+    return F.cosine_similarity(visual.unsqueeze(1).float(), emotions.float(), dim=2) / temperature
+
+
+def contrastive_loss(
+    logits: Tensor, labels: Tensor, counterfactuals: bool = True, scale: float = TEMPERATURE
+) -> Tensor:
+    """Return the mean loss of alignment logits [B, K] with labels [B].
+
+    The factual prompt against its counterfactuals, cross entropy. Without `counterfactuals` (an ablation) the factual
+    alignment alone is drawn to its largest value, 1 - cosine, the cosine being logits * `scale`.
+    """
+    if counterfactuals:
+        return F.cross_entropy(logits, labels)
+    return (1 - scale * logits.gather(1, labels.unsqueeze(1))).mean()

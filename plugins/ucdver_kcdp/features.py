@@ -1,0 +1,138 @@
+"""The annotator of features: what a frozen U-Net shows of an image with its knowledge, computed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SpecError
+from ucdver_kcdp.diffusion import RANDOM_TINY, STABLE_DIFFUSION, diffusion_sha256, load_diffusion
+from ucdver_kcdp.knowledge import Knowledge
+from ucdver_kcdp.perception import DiffusionPerceiver, PerceptionOptions, feature_channels
+from ucdver_kcdp.text_embedding import load_text_encoder, text_encoder_sha256
+
+#: Up to this side of the finest map a layout is looked for: 4,096 pixels with Stable Diffusion's VAE.
+MAX_SIDE = 512
+
+
+class Features(Annotator):
+    """All scales of the perceiver, maps included, one after the other in one row, float16.
+
+    At 512 pixels with Stable Diffusion that is 5.2 MB an image, at 256 pixels 1.3 MB. There is no augmentation: what is
+    computed once is of the image as it is.
+    """
+
+    class Config(AnnotatorConfig):
+        """`model`: the diffusion pipeline, as the method's; `size`: the pictures' side in pixels, 0 for the suite's.
+
+        `normalisation` and `latent` are those of `PerceptionOptions`.
+        """
+
+        model: str = STABLE_DIFFUSION
+        size: int = Field(default=0, ge=0, le=2048)
+        normalisation: Literal["minus_one_to_one", "imagenet_once", "imagenet_twice"] = "minus_one_to_one"
+        latent: Literal["scaled", "unscaled"] = "scaled"
+
+    dtype = "float16"
+    batch_size = 8
+    #: The annotator whose knowledge is the context; empty for the empty prompt's.
+    knowledge: ClassVar[str] = "kcdp_knowledge"
+    config: Config
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        super().__init__(config, device)
+        options = PerceptionOptions(mode="frozen", normalisation=config.normalisation, latent=config.latent)
+        self.perceiver = DiffusionPerceiver(load_diffusion(config.model), options).to(device).eval()
+        self._context: Tensor | None = None
+        if not self.knowledge:
+            self._context = load_text_encoder("clip", config.model, device).encode([""])[0]
+
+    @classmethod
+    def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
+        """Return the hash of U-Net and VAE, and of the text encoder where the empty prompt is encoded."""
+        own = diffusion_sha256(config.model, fetch=fetch)
+        return own if cls.knowledge else f"{own} {text_encoder_sha256('clip', config.model, fetch=fetch)}"
+
+    @classmethod
+    def image_recipe(cls, config: Config, suite: ImageRecipe) -> ImageRecipe:
+        """Return the suite's drawing, at `size` where it is given."""
+        return suite.model_copy(update={"size": config.size}) if config.size else suite
+
+    def annotate(self, items: Sequence[Item]) -> Tensor:
+        """Return float32 [n, N], N as `Layout` has it."""
+        images = torch.stack([item.image for item in items]).to(self.device).float() / 255
+        if self._context is None:
+            packed = torch.stack([torch.as_tensor(item.annotation(self.knowledge)) for item in items])
+            tokens = Knowledge.unpack(packed.float()).tokens.to(self.device)
+        else:
+            tokens = self._context.expand(len(items), -1, -1)
+        return torch.cat([level.flatten(1) for level in self.perceiver(images, tokens)], dim=1).float().cpu()
+
+
+class PlainFeatures(Features):
+    """Without knowledge: the context is the empty prompt's."""
+
+    knowledge = ""
+
+
+class ReleasedFeatures(Features):
+    """With the knowledge as released."""
+
+    knowledge = "kcdp_knowledge_released"
+
+
+class MiniLMFeatures(Features):
+    """With MiniLM's knowledge, for a U-Net that was trained with it: `model` must name one."""
+
+    knowledge = "kcdp_knowledge_minilm"
+
+
+class HashedFeatures(Features):
+    """With hashed knowledge, and by default of random weights."""
+
+    class Config(Features.Config):
+        """As elsewhere, but for the default of `model`."""
+
+        model: str = RANDOM_TINY
+
+    knowledge = "kcdp_knowledge_hashed"
+
+
+class Layout:
+    """Where the scales lie in a row of `Features`.
+
+    A row does not say it, so it is found from its length: pictures are squares, and there is one side of the finest map
+    for which all scales together have that many numbers.
+
+    Args:
+        unet: the U-Net's configuration.
+        tokens: of the knowledge.
+        length: of a row.
+
+    Raises:
+        SpecError: no side fits; the features were made with another U-Net or with other knowledge.
+    """
+
+    def __init__(self, unet: Mapping[str, Any], tokens: int, length: int) -> None:
+        self.channels = feature_channels(unet, tokens)
+        for side in range(1, MAX_SIDE + 1):
+            self.sides = tuple(math.ceil(side / 2**level) for level in range(len(self.channels)))
+            self.sizes = [c * s * s for c, s in zip(self.channels, self.sides, strict=True)]
+            if sum(self.sizes) == length:
+                return
+        raise SpecError(
+            f"cached features of {length} numbers are not of a U-Net with {', '.join(map(str, self.channels))} channels",
+            "give the method and the annotator of its features the same 'model'",
+        )
+
+    def split(self, rows: Tensor) -> list[Tensor]:
+        """Return the scales [B, C_i, h_i, w_i], finest first, of rows [B, N]."""
+        parts = rows.split(self.sizes, dim=1)
+        return [
+            part.unflatten(1, (c, side, side)) for part, c, side in zip(parts, self.channels, self.sides, strict=True)
+        ]

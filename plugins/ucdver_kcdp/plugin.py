@@ -1,0 +1,111 @@
+"""KCDP for ucdver: the method, and the annotators that make the knowledge it reads."""
+
+from __future__ import annotations
+
+from ucdver import AnnotatorSpec, MethodSpec, hookimpl
+
+PAPER = (
+    "Yin et al., Knowledge-Aligned Counterfactual-Enhancement Diffusion Perception for Unsupervised Cross-Domain Visual "
+    "Emotion Recognition, CVPR 2025"
+)
+STABLE_DIFFUSION_LICENCE = "CreativeML Open RAIL-M, for the default model's weights"
+
+
+@hookimpl
+def ucdver_methods() -> list[MethodSpec]:
+    """Return KCDP."""
+    return [
+        MethodSpec(
+            name="kcdp",
+            version="1",
+            target="ucdver_kcdp.method:KCDP",
+            settings=("uda", "uc"),
+            summary="a diffusion model that attends to captions and triples; prompts that fit are pseudo-labels",
+            paper=PAPER,
+        )
+    ]
+
+
+@hookimpl
+def ucdver_annotators() -> list[AnnotatorSpec]:
+    """Return captions and triples, and the tokens and features made of them by each text encoder."""
+    return [
+        AnnotatorSpec(
+            name="kcdp_caption",
+            version="1",
+            target="ucdver_kcdp.captions:Captions",
+            summary="one sentence on an image: by a captioner, by retrieval, or the data set's own text",
+            kind="text",
+            reads=("image", "text"),
+            paper=PAPER,
+            licence="BSD-3-Clause, for the default model's weights",
+        ),
+        AnnotatorSpec(
+            name="kcdp_triples",
+            version="1",
+            target="ucdver_kcdp.triples:Triples",
+            summary="the caption's triples of subject, verb and object, as JSON",
+            kind="text",
+            reads=("kcdp_caption",),
+            paper=PAPER,
+        ),
+        *_knowledge(),
+        *_features(),
+    ]
+
+
+def _knowledge() -> list[AnnotatorSpec]:
+    made = {
+        "kcdp_knowledge": ("ClipKnowledge", "caption and triples as CLIP tokens", STABLE_DIFFUSION_LICENCE),
+        "kcdp_knowledge_released": (
+            "ReleasedKnowledge",
+            "the same as released: words fused, triples summed",
+            STABLE_DIFFUSION_LICENCE,
+        ),
+        "kcdp_knowledge_minilm": ("MiniLMKnowledge", "caption and triples as MiniLM tokens", "Apache-2.0"),
+        "kcdp_knowledge_hashed": ("HashedKnowledge", "caption and triples as one random vector a word", ""),
+    }
+    return [
+        AnnotatorSpec(
+            name=name,
+            version="1",
+            target=f"ucdver_kcdp.knowledge:{cls}",
+            summary=summary,
+            kind="tensor",
+            reads=("kcdp_caption", "kcdp_triples"),
+            paper=PAPER,
+            licence=licence,
+        )
+        for name, (cls, summary, licence) in made.items()
+    ]
+
+
+def _features() -> list[AnnotatorSpec]:
+    made = {
+        "kcdp_features": (
+            "Features",
+            "features and attention maps of a frozen U-Net, with CLIP knowledge",
+            ("kcdp_knowledge",),
+        ),
+        "kcdp_features_plain": ("PlainFeatures", "the same without knowledge", ()),
+        "kcdp_features_released": (
+            "ReleasedFeatures",
+            "the same with the released knowledge",
+            ("kcdp_knowledge_released",),
+        ),
+        "kcdp_features_minilm": ("MiniLMFeatures", "the same with MiniLM knowledge", ("kcdp_knowledge_minilm",)),
+        "kcdp_features_hashed": ("HashedFeatures", "the same with hashed knowledge", ("kcdp_knowledge_hashed",)),
+    }
+    return [
+        AnnotatorSpec(
+            name=name,
+            version="1",
+            target=f"ucdver_kcdp.features:{cls}",
+            summary=summary,
+            kind="tensor",
+            reads=("image", *reads),
+            paper=PAPER,
+            licence=STABLE_DIFFUSION_LICENCE,
+        )
+        for name, (cls, summary, reads) in made.items()
+    ]
