@@ -14,7 +14,7 @@ from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
 from ucdver.errors import SpecError, WeightsError, suggestion
 from ucdver.methods.config import method_class, resolve_config
-from ucdver.registry import Registry
+from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
 from ucdver.source import version_of
 from ucdver.spec.run import MethodChoice, RunSpec
@@ -104,7 +104,7 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
     for task in suite.tasks:
         reason = lacking[task.id]
         for name, options in suite.methods.items():
-            unfit = _not_applicable(suite, registry, name)
+            unfit = _not_applicable(suite, registry, name, task)
             absent = reason
             annotations: dict[str, str] = {}
             if not unfit and not absent:
@@ -152,12 +152,15 @@ def _annotations(annotators: Annotators, task: Task, method: str, options: Mappi
     return {name: annotators.digest(name, task.datasets) for name in names}
 
 
-def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
+def _not_applicable(suite: Suite, registry: Registry, name: str, task: Task) -> str:
     spec = registry.methods.get(name)
     setting = suite.protocol.setting
-    if setting in spec.settings:
+    if setting not in spec.settings:
+        return f"{name} is not defined for the setting '{setting}' (only for {', '.join(spec.settings)})"
+    if spec.unfit is None:
         return ""
-    return f"{name} is not defined for the setting '{setting}' (only for {', '.join(spec.settings)})"
+    reason = load_callable(spec.unfit, f"method '{name}'")(task, suite.recipe)
+    return f"{name} {reason}" if reason else ""
 
 
 def _run_spec(

@@ -24,7 +24,8 @@ class MethodSpec(Value):
     """A method. `oracle` marks one that is given target labels: it is shown, and never ranked.
 
     `version` is part of every run key: raise it whenever a change can move a result. `extra` names the optional
-    dependency group that the method needs.
+    dependency group that the method needs. `unfit`, when given, is `(task: Task, recipe: Recipe) -> str` and says why
+    the method is not defined for a task (too few sources, another kind of network), or nothing where it is.
     """
 
     name: Name
@@ -35,6 +36,7 @@ class MethodSpec(Value):
     paper: str = ""
     extra: str = ""
     oracle: bool = False
+    unfit: Target | None = None
 
 
 class DatasetSpec(Value):
