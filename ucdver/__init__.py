@@ -25,7 +25,9 @@ _PUBLIC = {
     "Phase": "ucdver.spec.protocol",
     "Protocol": "ucdver.spec.protocol",
     "SplitRule": "ucdver.spec.protocol",
+    "AugmentRecipe": "ucdver.spec.recipe",
     "ImageRecipe": "ucdver.spec.recipe",
+    "Recipe": "ucdver.spec.recipe",
     "AnnotatorSpec": "ucdver.spec.plugin",
     "BackboneSpec": "ucdver.spec.plugin",
     "DatasetSpec": "ucdver.spec.plugin",
@@ -39,6 +41,7 @@ _PUBLIC = {
     "Annotator": "ucdver.data.annotator",
     "AnnotatorConfig": "ucdver.data.annotator",
     "Item": "ucdver.data.annotator",
+    "Augment": "ucdver.data.augment",
     "Batch": "ucdver.data.batches",
     "both_images": "ucdver.data.batches",
     "LabeledBatch": "ucdver.data.batches",
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from ucdver.data.annotator import Annotator as Annotator
     from ucdver.data.annotator import AnnotatorConfig as AnnotatorConfig
     from ucdver.data.annotator import Item as Item
+    from ucdver.data.augment import Augment as Augment
     from ucdver.data.batches import Batch as Batch
     from ucdver.data.batches import LabeledBatch as LabeledBatch
     from ucdver.data.batches import UnlabeledBatch as UnlabeledBatch
@@ -101,7 +105,9 @@ if TYPE_CHECKING:
     from ucdver.spec.protocol import Phase as Phase
     from ucdver.spec.protocol import Protocol as Protocol
     from ucdver.spec.protocol import SplitRule as SplitRule
+    from ucdver.spec.recipe import AugmentRecipe as AugmentRecipe
     from ucdver.spec.recipe import ImageRecipe as ImageRecipe
+    from ucdver.spec.recipe import Recipe as Recipe
     from ucdver.spec.task import Domain as Domain
     from ucdver.spec.task import Task as Task
 

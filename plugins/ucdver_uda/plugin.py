@@ -1,47 +1,15 @@
-"""The unsupervised domain adaptation methods of ucdver, and the digits they are checked on."""
+"""The adaptation and generalisation methods of ucdver, and the digits they are checked on."""
 
 from __future__ import annotations
 
 from ucdver import DatasetSpec, LabelSpace, MethodSpec, SuiteSpec, hookimpl
+from ucdver_uda.methods import methods
 
 
 @hookimpl
 def ucdver_methods() -> list[MethodSpec]:
-    """Return DANN, CDAN, MCC and Deep CORAL."""
-    return [
-        MethodSpec(
-            name="dann",
-            version="1",
-            target="ucdver_uda.dann:DANN",
-            settings=("uda",),
-            summary="a domain discriminator behind gradient reversal",
-            paper="Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 17(59), 2016",
-        ),
-        MethodSpec(
-            name="cdan",
-            version="1",
-            target="ucdver_uda.cdan:CDAN",
-            settings=("uda",),
-            summary="a domain discriminator that reads features times predictions",
-            paper="Long et al., Conditional Adversarial Domain Adaptation, NeurIPS 2018",
-        ),
-        MethodSpec(
-            name="mcc",
-            version="1",
-            target="ucdver_uda.mcc:MCC",
-            settings=("uda",),
-            summary="less confusion between classes in the target predictions",
-            paper="Jin et al., Minimum Class Confusion for Versatile Domain Adaptation, ECCV 2020",
-        ),
-        MethodSpec(
-            name="deep_coral",
-            version="2",
-            target="ucdver_uda.deep_coral:DeepCORAL",
-            settings=("uda",),
-            summary="source and target features with the same covariance",
-            paper="Sun & Saenko, Deep CORAL: Correlation Alignment for Deep Domain Adaptation, ECCV-W 2016",
-        ),
-    ]
+    """Return the methods, setting by setting."""
+    return methods()
 
 
 @hookimpl

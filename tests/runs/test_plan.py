@@ -132,7 +132,7 @@ def test_a_suite_is_cut_down_and_changed(tmp_path: Path, home: Path) -> None:
 def test_what_a_suite_does_not_have_is_refused_with_the_nearest_name(tmp_path: Path, home: Path) -> None:
     registry = load_registry()
     with pytest.raises(PluginError, match="did you mean 'dann'"):
-        restrict(suite(tmp_path), registry, methods=("dan",))
+        restrict(suite(tmp_path), registry, methods=("dannn",))
     with pytest.raises(SpecError, match="did you mean 'one'"):
         restrict(suite(tmp_path), registry, tasks=("on",))
     with pytest.raises(SpecError, match="does not run method 'dann'"):

@@ -224,6 +224,9 @@ def test_epoch_work_is_done_once_an_epoch_with_views_that_hold_no_target_label(t
     assert view.source is not None and view.target is not None and view.source_labels is not None
     assert view.source.logits.shape == (20, 2) and view.target.features.shape == (20, 4)
     assert not any("target" in name and "label" in name for name in vars(view))
+    assert view.source_val is not None and view.source_val_labels is not None
+    assert torch.equal(view.source_val.logits, view.source.logits)  # the run's held-out images are its training images
+    assert torch.equal(view.source_val_labels, data().source_val.labels)
 
 
 class Alternates(Plain):

@@ -36,6 +36,7 @@ class TaskInfo:
         total_steps: optimiser steps of the whole run.
         bottleneck: width of the layer between backbone and head, 0 for none.
         dropout: dropout probability before the head.
+        background: brightness in [0, 1] of what a picture is padded with, for augmentation of a method's own.
         extras: shape of one item of each annotation that the method needs, as in {"topic": (), "tokens": (30, 768)}.
     """
 
@@ -45,6 +46,7 @@ class TaskInfo:
     total_steps: int
     bottleneck: int = 128
     dropout: float = 0.0
+    background: float = 1.0
     extras: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -74,12 +76,16 @@ class Prediction(NamedTuple):
 class Views:
     """Evaluation-mode predictions on all training images, handed to `on_epoch`; the target side has no labels.
 
-    `source` and `target` are None where the phase does not show them; ids index rows as in the batches.
+    `source` and `target` are None where the phase does not show them; ids index rows as in the batches. `source_val`
+    are the labelled source images that are held out of training; None without the source, empty where none are held
+    out.
     """
 
     source: Prediction | None
     source_labels: Tensor | None
     target: Prediction | None
+    source_val: Prediction | None = None
+    source_val_labels: Tensor | None = None
 
 
 class Method(nn.Module):
@@ -99,8 +105,9 @@ class Method(nn.Module):
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     #: True for a method that alternates updates: it then implements `manual_step`, and the loop calls nothing else.
     manual_optimisation: ClassVar[bool] = False
-    #: True for a method whose `on_epoch` wants predictions on all training images.
-    wants_views: ClassVar[bool] = False
+    #: True for a method whose `on_epoch` wants predictions on all training images. `start_phase` may set it on the
+    #: instance, for the phases that need them.
+    wants_views: bool = False
     #: Options that the contract test runs it with, where the defaults need weights; and those of annotators, by name.
     contract_options: ClassVar[Mapping[str, Any]] = {}
     contract_annotators: ClassVar[Mapping[str, Mapping[str, Any]]] = {}

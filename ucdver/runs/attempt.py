@@ -14,6 +14,7 @@ from torch import Tensor
 from ucdver.backbones.base import Backbone, PrecomputedFeatures
 from ucdver.data.annotation_cache import open_annotations
 from ucdver.data.catalog import Catalog
+from ucdver.data.decode import BACKGROUNDS
 from ucdver.data.features import open_features
 from ucdver.data.images import ImageStore
 from ucdver.data.rows import Rows
@@ -107,6 +108,7 @@ class Attempt:
             total_steps=self.spec.protocol.steps,
             bottleneck=self.spec.recipe.bottleneck,
             dropout=self.spec.recipe.dropout,
+            background=BACKGROUNDS[self.spec.recipe.image.background] / 255,
             extras={name: tuple(rows.shape[1:]) for name, rows in data.source_train.extras.items()},
         )
         torch.manual_seed(derive_seed("method", self.seed))

@@ -14,7 +14,7 @@ from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
 from ucdver.errors import SpecError, WeightsError, suggestion
 from ucdver.methods.config import method_class, resolve_config
-from ucdver.registry import Registry
+from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
 from ucdver.source import version_of
 from ucdver.spec.run import MethodChoice, RunSpec
@@ -105,7 +105,7 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
     for task in suite.tasks:
         reason = lacking[task.id]
         for name, options in suite.methods.items():
-            unfit = _not_applicable(suite, registry, name)
+            unfit = _not_applicable(suite, registry, name, task)
             absent = reason
             annotations: dict[str, str] = {}
             if not unfit and not absent:
@@ -160,7 +160,7 @@ def _own_weights(registry: Registry, method: str, options: Mapping[str, Any], fe
     return method_class(registry, method).weights_sha256(resolve_config(registry, method, options), fetch=fetch)
 
 
-def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
+def _not_applicable(suite: Suite, registry: Registry, name: str, task: Task) -> str:
     spec = registry.methods.get(name)
     setting, backbone = suite.protocol.setting, suite.recipe.backbone_name
     if setting not in spec.settings:
@@ -169,7 +169,8 @@ def _not_applicable(suite: Suite, registry: Registry, name: str) -> str:
         return f"{name} needs images, and with frozen = true the recipe gives it features"
     if spec.backbones and backbone not in spec.backbones:
         return f"{name} is not defined for the backbone '{backbone}' (only for {', '.join(spec.backbones)})"
-    return ""
+    reason = load_callable(spec.unfit, f"method '{name}'")(task, suite.recipe) if spec.unfit else ""
+    return f"{name} {reason}" if reason else ""
 
 
 def _run_spec(

@@ -25,8 +25,10 @@ class MethodSpec(Value):
 
     `version` is part of every run key: raise it whenever a change can move a result. `extra` names the optional
     dependency group that the method needs. `backbones` names those that it can work with, the cheapest first; empty
-    means any. With `needs_images` it is not applicable to a recipe of frozen features. `note` is a sentence that stands
-    under every table with the method: where a published protocol differs, or what the method leaves unused.
+    means any. With `needs_images` it is not applicable to a recipe of frozen features. `unfit`, when given, is
+    `(task: Task, recipe: Recipe) -> str` and says why the method is not defined for a task (too few sources, another
+    kind of network), or nothing where it is. `note` is a sentence that stands under every table with the method: where
+    a published protocol differs, or what the method leaves unused.
     """
 
     name: Name
@@ -40,6 +42,7 @@ class MethodSpec(Value):
     backbones: tuple[Name, ...] = ()
     needs_images: bool = False
     note: str = ""
+    unfit: Target | None = None
 
 
 class DatasetSpec(Value):

@@ -37,7 +37,7 @@ from ucdver.spec.recipe import ImageRecipe, OptimRecipe, Recipe
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import Suite
 from ucdver.spec.task import Domain, Task
-from ucdver.testing.toys import LABELS
+from ucdver.testing.toys import DOMAINS, LABELS
 from ucdver.train.checkpoint import load_checkpoint
 from ucdver.train.loop import LoopOptions
 
@@ -45,6 +45,16 @@ STEPS = 12
 CHECKPOINTS = 2
 #: Options of annotators by name.
 Annotators = Mapping[str, Mapping[str, Any]]
+
+#: What methods are tried with: a small network, and timm's smallest vision transformer for those that need tokens.
+SMALL = Recipe(
+    backbone="convnet_s@none",
+    image=ImageRecipe(size=24, fit="stretch"),
+    optim=OptimRecipe(name="sgd", lr=0.01),
+    batch_size=8,
+    bottleneck=16,
+)
+TRANSFORMER = SMALL.model_copy(update={"backbone": "test_vit@none", "image": ImageRecipe(size=160, fit="stretch")})
 
 
 @dataclass(frozen=True)
@@ -96,9 +106,25 @@ class ToyBench:
             permute_labels(self.catalog, target)
         made = method_class(self.registry, method)
         options = made.contract_options if config is None else config
-        suite = _suite(self.registry, method, setting, dict(options), target)
         given = {n: dict(own) for n, own in {**made.contract_annotators, **(annotators or {})}.items()}
-        self.suite = suite.model_copy(update={"annotators": given})
+        self.suite = self._fitting_suite(method, setting, dict(options), target, given)
+
+    def _fitting_suite(
+        self, method: str, setting: str, config: dict[str, Any], target: str, annotators: dict[str, dict[str, Any]]
+    ) -> Suite:
+        """Return the first toy suite that the method is defined for: one source, two sources, a vision transformer."""
+        others = tuple(name for name in DOMAINS if name not in ("filled", target))
+        own = next(iter(self.registry.methods.get(method).backbones), "convnet_s")
+        small = SMALL.model_copy(update={"backbone": f"{own}@none"})
+        reasons = []
+        for sources, recipe in ((("filled",), small), (("filled", *others), small), (("filled",), TRANSFORMER)):
+            suite = _suite(self.registry, method, setting, config, sources, target, recipe)
+            suite = suite.model_copy(update={"annotators": annotators})
+            plan = make_plan(suite, self.registry, self.catalog)
+            if plan.runs:
+                return suite
+            reasons.append(plan.remembered.entries[0].reason)
+        raise AssertionError(f"{method} is defined for no toy task: {'; '.join(dict.fromkeys(reasons))}")
 
     def train(self, runs: str = "runs", seed: int = 0, steps: int = STEPS, **loop: float) -> Trained:
         """Carry out one run and return what it left; a failed run is an AssertionError with its traceback."""
@@ -152,26 +178,28 @@ def permute_labels(catalog: Catalog, domain: str) -> None:
     catalog.add("toy", root)
 
 
-def _suite(registry: Registry, method: str, setting: str, config: dict[str, Any], target: str) -> Suite:
+def _suite(
+    registry: Registry,
+    method: str,
+    setting: str,
+    config: dict[str, Any],
+    sources: tuple[str, ...],
+    target: str,
+    recipe: Recipe,
+) -> Suite:
     return Suite(
         name="contract",
         protocol=registry.protocols.get(setting),
         tasks=(
             Task(
                 id="toy",
-                sources=(Domain(dataset="toy", name="filled"),),
+                sources=tuple(Domain(dataset="toy", name=name) for name in sources),
                 targets=(Domain(dataset="toy", name=target),),
                 label_space="toy3",
             ),
         ),
         methods={method: config},
-        recipe=Recipe(
-            backbone=f"{next(iter(registry.methods.get(method).backbones), 'convnet_s')}@none",
-            image=ImageRecipe(size=24, fit="stretch"),
-            optim=OptimRecipe(name="sgd", lr=0.01),
-            batch_size=8,
-            bottleneck=16,
-        ),
+        recipe=recipe,
     )
 
 

@@ -59,7 +59,14 @@ def build_optimiser(method: Method, recipe: OptimRecipe) -> torch.optim.Optimize
     # Fused: one kernel for all parameters, where the plain loop over them took a tenth of a step of a small network.
     if recipe.name == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0
-        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+        sgd = torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+        if recipe.momentum > 0:
+            # Fused SGD fails where some parameters have momentum and others get their first gradient later, as in
+            # methods that train in stages. A momentum of zero is what the first step would begin with.
+            for group in sgd.param_groups:
+                for parameter in group["params"]:
+                    sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return sgd
     if recipe.name == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr, fused=True)
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)

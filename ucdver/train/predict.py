@@ -54,15 +54,18 @@ def predict_all(
 
 def training_views(method: Method, data: TaskData, phase: Phase, device: torch.device, precision: torch.dtype) -> Views:
     """Return predictions on all training images that the phase shows, on the method's device."""
-    source = target = labels = None
+    source = target = labels = held_out = held_out_labels = None
     if phase.source:
         view = data.source_train
         source = _to(predict_all(method, view.images, device, precision, view.extras), device)
         labels = view.labels.to(device)
+        unseen = data.source_val
+        held_out = _to(predict_all(method, unseen.images, device, precision, unseen.extras), device)
+        held_out_labels = unseen.labels.to(device)
     if phase.target and data.target_train is not None:
         seen = data.target_train
         target = _to(predict_all(method, seen.images, device, precision, seen.extras), device)
-    return Views(source, labels, target)
+    return Views(source, labels, target, source_val=held_out, source_val_labels=held_out_labels)
 
 
 def _to(prediction: Prediction, device: torch.device) -> Prediction:

@@ -1,0 +1,276 @@
+"""Methods that keep a second network, remember, or change what they train: what moves, what stays, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from naive.batches import vector_backbone, vector_batch, vector_task
+from support.tiny_runs import make, pictures, train
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ucdver import Batch, LabeledBatch, SpecError, Views
+from ucdver.spec.recipe import OptimRecipe
+from ucdver.train.optim import build_optimiser
+from ucdver_uda.adda import ADDA
+from ucdver_uda.ema import EMA
+from ucdver_uda.group_dro import GroupDRO
+from ucdver_uda.loss_valley import LossValley
+from ucdver_uda.mcd import MCD
+from ucdver_uda.mean_teacher import MeanTeacher
+from ucdver_uda.mixstyle import MixStyle, early_stages
+from ucdver_uda.safe_training import SafeTraining, collapsed
+from ucdver_uda.shot import SHOT, SHOTIM
+from ucdver_uda.swad import SWAD
+from ucdver_uda.tent import Tent
+
+
+def vectors(seed: int = 0, n: int = 6, m: int = 6) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, 5, generator=generator), torch.arange(n) % 3, torch.randn(m, 5, generator=generator) + 0.5
+
+
+def snapshot(module: nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def moved(before: list[Tensor], module: nn.Module) -> bool:
+    return any(not torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
+
+
+def test_mcd_moves_in_turn_everything_the_heads_and_the_features() -> None:
+    torch.manual_seed(0)
+    method = MCD(vector_task(), vector_backbone(5), MCD.Config(hidden=8, updates=2)).train()
+    optimiser = build_optimiser(method, OptimRecipe(lr=0.1))
+    seen: list[tuple[bool, bool]] = []
+    step = optimiser.step
+
+    def watched(*arguments: object) -> None:
+        features, heads = snapshot(method.bottleneck), snapshot(method.heads)
+        step()
+        seen.append((moved(features, method.bottleneck), moved(heads, method.heads)))
+
+    optimiser.step = watched  # type: ignore[method-assign, assignment]
+    losses = method.manual_step(vector_batch(*vectors()), 0.5, optimiser)
+    assert seen == [(True, True), (False, True), (True, False), (True, False)]
+    assert all(torch.isfinite(v) for v in losses.values())
+
+
+def test_mcd_predicts_with_the_mean_of_both_heads() -> None:
+    method = MCD(vector_task(), vector_backbone(5), MCD.Config(hidden=8)).eval()
+    images = vectors()[0]
+    first, second = method.both_heads(images)
+    expected = (first.softmax(1) + second.softmax(1)) / 2
+    torch.testing.assert_close(method.predict(images, {}).logits.softmax(1), expected)
+
+
+def test_adda_keeps_the_source_encoder_and_the_head_in_its_second_stage() -> None:
+    torch.manual_seed(0)
+    method = ADDA(vector_task(), vector_backbone(5), ADDA.Config(hidden=8, source_share=0.5)).train()
+    optimiser = build_optimiser(method, OptimRecipe(lr=0.05))
+
+    def update(step: int) -> dict[str, Tensor]:
+        method.train()
+        optimiser.zero_grad(set_to_none=True)
+        losses = method.step(vector_batch(*vectors(step), step=step, total=10), step / 10)
+        losses["total"].backward()
+        optimiser.step()
+        return losses
+
+    assert all(set(update(step)) == {"total", "source"} for step in range(5))
+    head, encoder = snapshot(method.head), snapshot(method.bottleneck)
+    assert set(update(5)) == {"total", "domain", "reversal"}
+    update(6)
+    assert not moved(head, method.head) and moved(encoder, method.bottleneck)
+    assert not moved(encoder, method.source_networks.bottleneck)
+
+
+def test_a_teacher_and_an_average_follow_by_their_decay() -> None:
+    for cls, attribute, decay in ((MeanTeacher, "teacher", 0.9), (EMA, "average", 0.9)):
+        method = make(cls, "uda", {"decay": decay})
+        copy = getattr(method, attribute)
+        with torch.no_grad():
+            method.head.weight.fill_(1.0)
+            copy.head.weight.fill_(0.0)
+        sides = _Sides()
+        batch = Batch(999, 1000, "adapt", sides.source, sides.target)
+        method.train()
+        method.step(batch, 0.999)
+        torch.testing.assert_close(copy.head.weight, torch.full_like(copy.head.weight, 0.1))
+        assert not any(p.requires_grad for p in copy.parameters())
+        grouped = {id(p) for g in method.parameter_groups() for p in g.parameters}
+        assert grouped == {id(p) for p in method.parameters()} - {id(p) for p in copy.parameters()}
+
+
+class _Sides:
+    def __init__(self) -> None:
+        from ucdver import UnlabeledBatch
+
+        view = pictures("uda").source_train
+        images = view.images[:6].float() / 255
+        self.source = LabeledBatch(torch.arange(6), images, view.labels[:6], view.domains[:6])
+        self.target = UnlabeledBatch(torch.arange(6), images)
+
+
+def valley(losses: list[float], converge: int = 2, patience: int = 3, tolerance: float = 1.5) -> float | None:
+    """Return the mean of a network that holds the segment's number while it lasts, or None without a valley."""
+    network = nn.Linear(1, 1, bias=False)
+    found = LossValley(network, converge, patience, tolerance)
+    for number, loss in enumerate(losses):
+        for _ in range(2):
+            with torch.no_grad():
+                network.weight.fill_(float(number))
+            found.add(network)
+        found.close_segment(loss)
+    if not found.found:
+        return None
+    found.write_mean(network)
+    return network.weight.item()
+
+
+def test_the_valley_is_where_the_published_algorithm_has_it() -> None:
+    # Starts with the first of two segments of which the first has the least loss: number 2.
+    assert valley([3.0, 2.0, 1.0, 1.1, 1.0]) == pytest.approx((2 + 3 + 4) / 3)
+    # Ends before three losses above 1.5 times the mean of 1.0 and 1.1: the last three are left out.
+    assert valley([3.0, 2.0, 1.0, 1.1, 1.0, 9.0, 9.0, 9.0, 1.0, 1.0]) == pytest.approx((2 + 3 + 4) / 3)
+    # Two bad ones do not end it.
+    assert valley([1.0, 1.1, 9.0, 9.0, 1.0]) == pytest.approx(2.0)
+    # A loss that always falls has no valley.
+    assert valley([5.0, 4.0, 3.0, 2.0]) is None
+
+
+def test_swad_predicts_with_the_average_once_training_is_over(tmp_path: Path) -> None:
+    config = {"converge": 1, "patience": 2, "tolerance": 100.0}
+    method = train(SWAD, "uc", tmp_path / "run", config)
+    assert isinstance(method, SWAD) and method.valley.found
+    method.eval()
+    images = pictures("uc").source_train.images.float() / 255
+    with torch.no_grad():
+        torch.testing.assert_close(method.predict(images, {}).logits, method.average(images)[1])
+        assert not torch.equal(method.predict(images, {}).logits, method(images))
+
+
+def test_swad_needs_held_out_images() -> None:
+    method = make(SWAD, "uc", {})
+    empty = Views(None, None, None, source_val=None)
+    with pytest.raises(SpecError, match="held-out source images"):
+        method.on_epoch(empty, 0)
+
+
+def test_a_fall_of_diversity_is_noticed_at_any_level() -> None:
+    steady = torch.full((32,), 6.0)
+    assert not collapsed(steady)
+    fallen = torch.cat([steady[:16], steady[16:] - 2])
+    assert collapsed(fallen)
+    dip = steady.clone()
+    dip[8:10] -= 3
+    assert collapsed(dip)
+    assert not collapsed(steady - torch.linspace(0, 1, 32))
+
+
+def test_safe_training_goes_back_to_the_last_snapshot_and_ramps_anew() -> None:
+    network = nn.Linear(2, 2)
+    safety = SafeTraining(network, 320)
+    assert safety.interval == 16
+    safety.begin(network, 0)
+    start = snapshot(network)
+    varied, alike = torch.eye(4).repeat(2, 1), torch.zeros(8, 4)
+    for step in range(16):
+        safety.note(varied if step < 8 else alike, step)
+    with torch.no_grad():
+        network.weight.add_(1.0)
+    assert safety.ramp(16).item() == pytest.approx(1.0)
+    safety.begin(network, 16)
+    assert not moved(start, network)
+    assert safety.ramp(16).item() == 0 and safety.ramp(24).item() == pytest.approx(2**-0.5)
+    for step in range(16, 32):
+        safety.note(varied if step < 24 else alike, step)
+    safety.begin(network, 32)
+    assert safety.length.item() == 32
+    for step in range(32, 48):
+        safety.note(varied, step)
+    with torch.no_grad():
+        network.weight.add_(1.0)
+    safety.begin(network, 48)
+    assert moved(start, network)
+
+
+@pytest.mark.parametrize("cls", [SHOT, SHOTIM])
+def test_shot_freezes_its_head_when_the_source_is_gone(tmp_path: Path, cls: type[SHOT]) -> None:
+    source = train(cls, "sfda", tmp_path / "half", stop_at=6)
+    whole = train(cls, "sfda", tmp_path / "whole")
+    assert torch.equal(source.head.weight, whole.head.weight)
+    assert moved(snapshot(source.backbone), whole.backbone)
+    assert whole.class_counts.sum() == 36
+
+
+def test_shot_remembers_pseudo_labels_where_it_uses_them(tmp_path: Path) -> None:
+    assert train(SHOT, "sfda", tmp_path / "a").labels.filled
+    assert not train(SHOTIM, "sfda", tmp_path / "b").labels.filled
+
+
+@pytest.mark.parametrize("prior", ["uniform", "source", "none"])
+def test_every_prior_of_shot_trains(tmp_path: Path, prior: str) -> None:
+    method = train(SHOT, "sfda", tmp_path / "run", {"prior": prior})
+    assert all(torch.isfinite(p).all() for p in method.parameters())
+
+
+def test_tent_moves_normalisation_alone_when_the_source_is_gone(tmp_path: Path) -> None:
+    source = train(Tent, "sfda", tmp_path / "half", stop_at=6)
+    whole = train(Tent, "sfda", tmp_path / "whole")
+    assert not moved(snapshot(source.backbone), whole.backbone) and not moved(snapshot(source.head), whole.head)
+    names = [
+        n for (n, a), b in zip(source.named_parameters(), whole.parameters(), strict=True) if not torch.equal(a, b)
+    ]
+    assert names == ["bottleneck.1.weight", "bottleneck.1.bias"]
+
+
+def test_tent_says_when_there_is_nothing_to_adapt() -> None:
+    method = Tent(vector_task(bottleneck=0), vector_backbone(5), Tent.Config())
+    method.start_phase("adapt")
+    with pytest.raises(SpecError, match="normalisation layers, and this network has none"):
+        method.parameter_groups()
+
+
+def test_mixstyle_mixes_in_training_alone() -> None:
+    method = make(MixStyle, "uc", {"probability": 1.0})
+    images = pictures("uc").source_train.images[:6].float() / 255
+    method.train()
+    assert not torch.equal(method.backbone(images), method.backbone(images))
+    method.eval()
+    assert torch.equal(method.backbone(images), method.backbone(images))
+    never = make(MixStyle, "uc", {"probability": 0.0}).train()
+    assert torch.equal(never.backbone(images), never.backbone(images))
+
+
+def test_mixstyle_finds_the_early_stages_of_a_transformer_and_leaves_the_class_token() -> None:
+    from support.tiny_runs import transformer
+
+    backbone = transformer()
+    assert early_stages(backbone) == [backbone.body.blocks[0], backbone.body.blocks[1]]  # type: ignore[index, union-attr]
+    from ucdver import TaskInfo
+
+    method = MixStyle(TaskInfo(("a", "b"), ("d:a",), "uc", 4), backbone, MixStyle.Config(probability=1.0)).train()
+    tokens = torch.randn(4, 5, 16)
+    mixed = method._mix(backbone, (), tokens)
+    assert torch.equal(mixed[:, 0], tokens[:, 0]) and not torch.equal(mixed[:, 1:], tokens[:, 1:])
+    with pytest.raises(SpecError, match="no early stages"):
+        early_stages(vector_backbone(3))
+
+
+def test_group_dro_raises_the_weight_of_the_worse_domain() -> None:
+    torch.manual_seed(0)
+    method = make(GroupDRO, "uc", {"eta": 1.0}).train()
+    sides = _Sides()
+    domains = torch.tensor([0, 0, 0, 1, 1, 1])
+    source = LabeledBatch(sides.source.ids, sides.source.images, sides.source.labels, domains)
+    with torch.no_grad():
+        logits = method(source.images)
+        each = F.cross_entropy(logits, source.labels, reduction="none").view(2, 3).mean(1)
+        expected = 0.5 * each.exp()
+        losses = method.step(Batch(0, 1, "train", source, None), 0.0)
+    weights = method.get_buffer("weights")
+    torch.testing.assert_close(weights, expected / expected.sum(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(losses["total"], (weights * each).sum(), rtol=1e-4, atol=1e-5)
