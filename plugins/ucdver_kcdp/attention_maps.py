@@ -56,7 +56,7 @@ class MapReader:
         maps = self._held[group]
         mean = torch.stack(maps).mean(0) if len(maps) > 1 else maps[0]
         maps.clear()
-        return mean.transpose(1, 2).unflatten(2, (height, width))
+        return mean.transpose(1, 2).reshape(len(mean), -1, height, width)
 
     @property
     def held(self) -> int:
@@ -83,7 +83,7 @@ class _ProbabilityProcessor:
         """Return what the layer gives for [B, pixels, channels]; `temb` is for layers that this family has not."""
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = (
-            part.unflatten(2, (attn.heads, -1)).transpose(1, 2)
+            part.view(*part.shape[:2], attn.heads, -1).transpose(1, 2)
             for part in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
         )
         scores = query @ key.transpose(2, 3) * attn.scale

@@ -24,8 +24,8 @@ NEUTRAL = "Describe in one sentence who or what is shown in the picture, and wha
 #: Asks for the three things that the release asks for, in words of our own. Its answers often name the emotion, so the
 #: "knowledge" then holds a zero-shot prediction: show the captioner alone beside any result got with it.
 EMOTION = (
-    "What is the subject of the picture? What are its facial expression and its body movement? What does the picture mean "
-    "emotionally? Answer with one descriptive sentence."
+    "What is the subject of the picture? What are its facial expression and its body movement? What does the picture "
+    "mean emotionally? Answer with one descriptive sentence."
 )
 _PROMPTS = {"neutral": NEUTRAL, "emotion": EMOTION}
 
@@ -43,12 +43,12 @@ class Captions(Annotator):
     class Config(AnnotatorConfig):
         """Where captions come from, and how.
 
-        `source`: a captioning `model` (BLIP, BLIP-2 or InstructBLIP: a folder or a hub name); `retrieval`: the sentences of
-        a phrase bank that CLIP finds most similar; `text`: the text that the data set has. Captions made elsewhere are
-        imported for `kcdp_caption` and then nothing here is asked. `prompt`: `neutral`, `emotion` (as the release asks), or a
-        text of your own. `size`: the side of the pictures that are read, in pixels. The decoding's defaults are the
-        release's: beams, repetition penalty, 30 to 50 new tokens. `bank`: a text file, a sentence a line, in place of the
-        built-in one; `top`: how many sentences make a caption.
+        `source`: a captioning `model` (BLIP, BLIP-2 or InstructBLIP: a folder or a hub name); `retrieval`: the
+        sentences of a phrase bank that CLIP finds most similar; `text`: the text that the data set has. Captions made
+        elsewhere are imported for `kcdp_caption` and then nothing here is asked. `prompt`: `neutral`, `emotion` (as the
+        release asks), or a text of your own. `size`: the side of the pictures that are read, in pixels. The decoding's
+        defaults are the release's: beams, repetition penalty, 30 to 50 new tokens. `bank`: a text file, a sentence a
+        line, in place of the built-in one; `top`: how many sentences make a caption.
         """
 
         source: Literal["model", "retrieval", "text"] = "model"
@@ -119,7 +119,8 @@ class _Captioner:
                 )
             made = getattr(transformers, _CLASSES[kind])
             model = made.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-            self._processor: Any = transformers.AutoProcessor.from_pretrained(folder, local_files_only=True)
+            processor: Any = transformers.AutoProcessor
+            self._processor = processor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             first_line = str(error).strip().partition("\n")[0]
             raise WeightsError(

@@ -1,8 +1,8 @@
 """CESA, alignment in subspaces: what KCDP++ (the journal extension) puts in the place of CLIEA's learned projection.
 
-Of KCDP++ there is a figure and a paragraph, and neither paper nor code at the time of writing. Known: visual and textual
-features are projected by CCA, V' = V W_V and K' = K W_K, and their alignment is scored by "localCKA". Sizes, the set that
-CKA is taken over and the temperature are ours, and said to be so beside each.
+Of KCDP++ there is a figure and a paragraph, and neither paper nor code at the time of writing. Known: visual and
+textual features are projected by CCA, V' = V W_V and K' = K W_K, and their alignment is scored by "localCKA". Sizes,
+the set that CKA is taken over and the temperature are ours, and said to be so beside each.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def _inverse_root(covariance: Tensor, ridge: float) -> Tensor:
     size = len(covariance)
     loaded = covariance + ridge * covariance.diagonal().mean().clamp(min=1e-12) * torch.eye(size).to(covariance)
     values, vectors = torch.linalg.eigh(loaded)
-    return vectors * values.clamp(min=1e-12).rsqrt() @ vectors.T
+    root: Tensor = vectors * values.clamp(min=1e-12).rsqrt() @ vectors.T
+    return root
 
 
 def local_cka(anchors_x: Tensor, anchors_y: Tensor, x: Tensor, y: Tensor) -> Tensor:

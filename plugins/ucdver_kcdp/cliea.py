@@ -1,8 +1,9 @@
 """CLIEA, counterfactual-enhanced language-image emotional alignment: which emotion prompt fits image and knowledge?
 
-Image X, its knowledge K and its visual feature V are held, and the prompt P is intervened on: P of the true class is the
-factual, those of the other classes are the counterfactuals P*. Each gives an emotional embedding E of prompt and
-knowledge; the alignment of V with the factual one is made to win. On the target, the prompt that wins is the pseudo-label.
+Image X, its knowledge K and its visual feature V are held, and the prompt P is intervened on: P of the true class is
+the factual, those of the other classes are the counterfactuals P*. Each gives an emotional embedding E of prompt and
+knowledge; the alignment of V with the factual one is made to win. On the target, the prompt that wins is the
+pseudo-label.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Alignment(Protocol):
 
 
 class CLIEA(nn.Module):
-    """Self-attention over [prompt; knowledge], pooled to one embedding a class; a linear map of the visual feature to it.
+    """Self-attention over [prompt; knowledge], pooled to one embedding a class; a linear map of the visual feature.
 
     Args:
         visual_width: D, of the visual feature.
@@ -78,8 +79,8 @@ class CLIEA(nn.Module):
         batch, classes = len(knowledge), len(self.prompts)
         prompts = self.prompts.to(knowledge.dtype).expand(batch, -1, -1, -1)
         tokens = torch.cat([prompts, knowledge.unsqueeze(1).expand(-1, classes, -1, -1)], dim=2).flatten(0, 1)
-        attended, _ = self.attention(tokens, tokens, tokens, need_weights=False)
-        attended = attended.unflatten(0, (batch, classes))
+        whole: Tensor = self.attention(tokens, tokens, tokens, need_weights=False)[0]
+        attended = whole.view(batch, classes, *whole.shape[1:])
         if self.pool == "mean":
             return attended.mean(2)
         weights = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")

@@ -30,8 +30,8 @@ FAITHFUL: Mapping[str, Any] = {
 class KCDPConfig(MethodConfig):
     """What is read, what is trained, and what is left out; see docs/kcdp.md for every switch.
 
-    `preset` sets the defaults of all others: `faithful` is the release with its quirks, `fixed` our reading of the paper
-    with a target loss that waits, doubts and balances. An option that is given wins over the preset.
+    `preset` sets the defaults of all others: `faithful` is the release with its quirks, `fixed` our reading of the
+    paper with a target loss that waits, doubts and balances. An option that is given wins over the preset.
     """
 
     preset: Literal["fixed", "faithful"] = "fixed"

@@ -125,14 +125,13 @@ class Layout:
             self.sizes = [c * s * s for c, s in zip(self.channels, self.sides, strict=True)]
             if sum(self.sizes) == length:
                 return
+        channels = ", ".join(map(str, self.channels))
         raise SpecError(
-            f"cached features of {length} numbers are not of a U-Net with {', '.join(map(str, self.channels))} channels",
+            f"cached features of {length} numbers are not of a U-Net with {channels} channels",
             "give the method and the annotator of its features the same 'model'",
         )
 
     def split(self, rows: Tensor) -> list[Tensor]:
         """Return the scales [B, C_i, h_i, w_i], finest first, of rows [B, N]."""
-        parts = rows.split(self.sizes, dim=1)
-        return [
-            part.unflatten(1, (c, side, side)) for part, c, side in zip(parts, self.channels, self.sides, strict=True)
-        ]
+        parts = torch.split(rows, self.sizes, dim=1)
+        return [part.reshape(-1, c, s, s) for part, c, s in zip(parts, self.channels, self.sides, strict=True)]

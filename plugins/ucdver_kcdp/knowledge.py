@@ -17,7 +17,7 @@ from ucdver_kcdp.triples import read_triples
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Tokens [B, T, d] and their mask [B, T], 1 at real tokens; the first half is the caption, the second the triples."""
+    """Tokens [B, T, d] and their mask [B, T], 1 at real ones: first half the caption, second half the triples."""
 
     tokens: Tensor
     mask: Tensor

@@ -1,8 +1,8 @@
 """KCDP: knowledge-aligned counterfactual-enhancement diffusion perception (Yin et al., CVPR 2025).
 
-An image is read by a latent diffusion model that attends to what is known of it (perception.py); its features go through
-a pyramid (neck.py) to a mixture of experts (moe.py). For a target without labels, the emotion prompt that fits image and
-knowledge best (cliea.py) is the label that the experts are trained with (pseudo_labels.py, objective.py).
+An image is read by a latent diffusion model that attends to what is known of it (perception.py); its features go
+through a pyramid (neck.py) to a mixture of experts (moe.py). For a target without labels, the emotion prompt that fits
+image and knowledge best (cliea.py) is the label that the experts are trained with (pseudo_labels.py, objective.py).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ucdver_kcdp.pseudo_labels import MeanTeacher, PseudoLabeller
 class KCDP(Method):
     """Cross entropy of the experts and the contrast of prompts on the source; pseudo-labels on the target.
 
-    The suite's backbone is not used: the diffusion model takes its place. In the setting `uc` there is no target, and so
-    no alignment, as in the release.
+    The suite's backbone is not used: the diffusion model takes its place. In the setting `uc` there is no target, and
+    so no alignment, as in the release.
     """
 
     Config: ClassVar[type[KCDPConfig]] = KCDPConfig

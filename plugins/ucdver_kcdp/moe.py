@@ -34,7 +34,7 @@ class Routed(NamedTuple):
 
 
 class MixtureOfExperts(nn.Module):
-    """logits = sum over the `top_k` best experts e of g_e f_e(x), where g = softmax(W x + b) and f_e has one hidden layer.
+    """logits = sum of g_e f_e(x) over the `top_k` best experts e; g = softmax(W x + b), and f_e has one hidden layer.
 
     The probabilities that are kept are not scaled up to sum to one: so has it the release. The experts are small, so
     all of them are computed as one batched product; a loop over images and experts gives the same.
@@ -78,10 +78,11 @@ def balance_loss(routed: Routed, form: Balance) -> Tensor:
     """Return how unevenly a batch's images are shared among the experts, a scalar.
 
     `importance`: the squared coefficient of variation of the weight that each expert got over the batch, 0 where all
-    got the same (Shazeer et al., ICLR 2017). `switch`: E * sum_e f_e P_e, f_e being the share of the choices that fell on
-    expert e and P_e its mean probability, 1 where even (Fedus et al., JMLR 2022). `released`: the standard deviation of
-    the two sums, over the batch, of the largest and of the second probability, as the release computes it. That knows
-    nothing of experts: it is the same for a router that sends every image to one pair and for one that shares evenly.
+    got the same (Shazeer et al., ICLR 2017). `switch`: E * sum_e f_e P_e, f_e being the share of the choices that fell
+    on expert e and P_e its mean probability, 1 where even (Fedus et al., JMLR 2022). `released`: the standard deviation
+    of the two sums, over the batch, of the largest and of the second probability, as the release computes it. That
+    knows nothing of experts: it is the same for a router that sends every image to one pair and for one that shares
+    evenly.
     """
     if form == "importance":
         usage = routed.kept.mean(0)

@@ -162,7 +162,7 @@ class KCDPNetwork(nn.Module):
 
 
 def moe_text_rule(config: KCDPConfig, setting: str) -> str:
-    """Return what the experts read of the knowledge: the release reads the channel mean in `uc`, and nothing in `uda`."""
+    """Return what the experts read of the knowledge; as released, the channel mean in `uc` and nothing in `uda`."""
     if config.knowledge == "none":
         return "none"
     if config.moe_text == "released":

@@ -16,8 +16,8 @@ from ucdver_kcdp.pseudo_labels import PseudoLabels
 class Trade:
     """Weights of the losses.
 
-    The figure's L is L_sup (source) + L_ccl (source) + L_ce (target). The release adds 0.1 times the balance loss on both
-    sides, and counts the source's cross entropy twice in domain adaptation, where `supervised` is 2 then.
+    The figure's L is L_sup (source) + L_ccl (source) + L_ce (target). The release adds 0.1 times the balance loss on
+    both sides, and counts the source's cross entropy twice in domain adaptation, where `supervised` is 2 then.
     """
 
     supervised: float = 1.0

@@ -2,7 +2,8 @@
 
 One pass of the VAE's encoder and of the U-Net at time step 1, without noise, the knowledge being the context of every
 cross-attention. What is read is the decoder's features and, where they have the same resolution, the cross-attention
-maps beside them. Paper: Yin et al., CVPR 2025; the idea of reading a diffusion model so is VPD's (Zhao et al., ICCV 2023).
+maps beside them. Paper: Yin et al., CVPR 2025; the idea of reading a diffusion model so is VPD's (Zhao et al., ICCV
+2023).
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ class DiffusionPerceiver(nn.Module):
             self.unet.get_submodule(tap.module).register_forward_hook(self._hook(tap.module))
         # What is frozen now: an optimiser may freeze more, and that was learnt.
         self.frozen_names = frozenset(name for name, p in self.named_parameters() if not p.requires_grad)
-        self.register_state_dict_post_hook(_drop_frozen)
-        self.register_load_state_dict_pre_hook(_fill_frozen)
+        self.register_state_dict_post_hook(_drop_frozen)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_fill_frozen)  # type: ignore[no-untyped-call]
 
     @property
     def width(self) -> int:

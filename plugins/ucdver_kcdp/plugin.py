@@ -5,8 +5,8 @@ from __future__ import annotations
 from ucdver import AnnotatorSpec, MethodSpec, hookimpl
 
 PAPER = (
-    "Yin et al., Knowledge-Aligned Counterfactual-Enhancement Diffusion Perception for Unsupervised Cross-Domain Visual "
-    "Emotion Recognition, CVPR 2025"
+    "Yin et al., Knowledge-Aligned Counterfactual-Enhancement Diffusion Perception for Unsupervised Cross-Domain "
+    "Visual Emotion Recognition, CVPR 2025"
 )
 STABLE_DIFFUSION_LICENCE = "CreativeML Open RAIL-M, for the default model's weights"
 

@@ -31,8 +31,8 @@ class PseudoLabeller(nn.Module):
     Args:
         classes: K.
         confidence: the probability below which an image has weight 0; 0 believes all.
-        balance: the most that a rare class is weighed up, and its inverse the most that a frequent one is weighed down; 1
-            for no balance. The weight is 1 / (K * running frequency of the class among the pseudo-labels).
+        balance: the most that a rare class is weighed up, and its inverse the most that a frequent one is weighed down;
+        1 for no balance. The weight is 1 / (K * running frequency of the class among the pseudo-labels).
     """
 
     frequency: Tensor

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ucdver import DataError, WeightsError
@@ -38,12 +38,12 @@ class CaptionRetriever:
         self._sentences = _sentences(bank)
         self._top = min(top, len(self._sentences))
         try:
-            self._model: Any = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            model: nn.Module = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
             self._processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             first_line = str(error).strip().partition("\n")[0]
             raise WeightsError(f"'{folder}' cannot be loaded as a CLIP: {first_line}", "name a whole folder") from error
-        self._model.to(device).eval()
+        self._model: Any = model.to(device).eval()
         parts = [self._texts(self._sentences[i : i + CHUNK]) for i in range(0, len(self._sentences), CHUNK)]
         self._embedded = torch.cat(parts)
 

@@ -6,57 +6,48 @@ import re
 
 from ucdver_kcdp.roles import Frame, tag_spans
 
-_BE = frozenset({"is", "are", "was", "were", "be", "been", "am", "'s", "'re"})
-_HELP = _BE | {
-    "has",
-    "have",
-    "had",
-    "does",
-    "do",
-    "did",
-    "can",
-    "could",
-    "will",
-    "would",
-    "may",
-    "might",
-    "must",
-    "should",
-}
-_PREPOSITIONS = frozenset(
-    "about above across after against along among around as at before behind below beneath beside between beyond by down "
-    "during for from in inside into near of off on onto out outside over past through to toward towards under until up "
-    "upon with within without".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_BE = _words("is are was were be been am 's 're")
+_HELP = _BE | _words("has have had does do did can could will would may might must should")
+_PREPOSITIONS = _words(
+    "about above across after against along among around as at before behind below beneath beside between beyond by "
+    "down during for from in inside into near of off on onto out outside over past through to toward towards under "
+    "until up upon with within without"
 )
 #: Where one clause ends and another begins.
-_BREAKS = frozenset(
-    {"while", "because", "although", "and", "but", "or", "so", "then", "that", "which", "who", "whose", "as"}
-)
-_DETERMINERS = frozenset(
-    "a an the this that these those his her its their my your our some any each every no one two three four five six "
-    "several many both another".split()
+_BREAKS = _words("while because although and but or so then that which who whose as")
+_DETERMINERS = _words(
+    "a an the this that these those his her its their my your our some any each every no one two three four five "
+    "six several many both another"
 )
 #: Plurals without an s; a bare verb may follow a plural.
-_PLURALS = frozenset("children people men women feet teeth police mice geese".split())
-_PRONOUNS = frozenset("he she it they we you i someone somebody everyone people there".split())
+_PLURALS = _words("children people men women feet teeth police mice geese")
+_PRONOUNS = _words("he she it they we you i someone somebody everyone people there")
 #: Verbs of captions that are told by no ending; others are known by -ing, -ed, or an auxiliary before them.
-_STEMS = (
-    "appear bark bite blow carry catch chase cheer climb convey cover create cry dance depict display draw drink drive eat "
-    "embrace enjoy evoke express face fall feature feel fight fill fly gaze get give go grab hang have hit hold hug include "
-    "indicate jump kick kiss laugh lay lean leave lie lift look love make move offer open play point pose pour pull push "
-    "put raise reach read represent rest ride run scream see seem shake shine shout show sing sit sleep smile speak stand stare "
-    "stick suggest surround take talk tell think throw touch turn use walk watch wave wear work write yell"
-).split()
-_PAST = frozenset(
-    "ate began bit blew broke brought built caught chose came drank drew drove fell felt fought flew gave got went grew held hit "
-    "hung kept knew laid led left lay lost made met ran read rode rang rose said sang sat saw sent shook shot shone showed slept "
-    "spoke spent stood stole stuck swam swung took taught told thought threw understood woke wore won wrote".split()
+_STEMS = _words(
+    "appear bark bite blow carry catch chase cheer climb convey cover create cry dance depict display draw drink "
+    "drive eat embrace enjoy evoke express face fall feature feel fight fill fly gaze get give go grab hang have "
+    "hit hold hug include indicate jump kick kiss laugh lay lean leave lie lift look love make move offer open play "
+    "point pose pour pull push put raise reach read represent rest ride run scream see seem shake shine shout show "
+    "sing sit sleep smile speak stand stare stick suggest surround take talk tell think throw touch turn use walk "
+    "watch wave wear work write yell"
+)
+_PAST = _words(
+    "ate began bit blew broke brought built caught chose came drank drew drove fell felt fought flew gave got went "
+    "grew held hit hung kept knew laid led left lay lost made met ran read rode rang rose said sang sat saw sent "
+    "shook shot shone showed slept spoke spent stood stole stuck swam swung took taught told thought threw "
+    "understood woke wore won wrote"
 )
 #: Nouns and adjectives that end like verbs.
-_NOT_VERBS = frozenset(
-    "building ceiling clothing evening king lighting morning painting drawing ring string thing wing spring nothing something "
-    "anything everything during being bed red seed shed sled speed weed colored coloured tired surprised excited hundred "
-    "sacred wicked naked aged amazing interesting boring exciting charming darling sibling wedding living dining".split()
+_NOT_VERBS = _words(
+    "building ceiling clothing evening king lighting morning painting drawing ring string thing wing spring nothing "
+    "something anything everything during being bed red seed shed sled speed weed colored coloured tired surprised "
+    "excited hundred sacred wicked naked aged amazing interesting boring exciting charming darling sibling wedding "
+    "living dining"
 )
 
 
@@ -69,15 +60,14 @@ def _third_person(stem: str) -> str:
 
 
 _THIRD = frozenset(_third_person(stem) for stem in _STEMS)
-_BASE = frozenset(_STEMS)
 
 
 class RuleParser:
     """Finds verbs by form and neighbours, the subject before and what belongs to the verb behind.
 
-    It knows one frame a verb: what precedes the verb in its clause is ARG0; what follows is ARG2 after a form of "to be",
-    ARGM where a preposition begins it, else ARG1, with an ARGM from the first preposition on. It makes mistakes that
-    a real parser would not; `SpacyParser` is there for that.
+    It knows one frame a verb: what precedes the verb in its clause is ARG0; what follows is ARG2 after a form of "to
+    be", ARGM where a preposition begins it, else ARG1, with an ARGM from the first preposition on. It makes mistakes
+    that a real parser would not; `SpacyParser` is there for that.
     """
 
     def frames(self, text: str) -> list[Frame]:
@@ -129,9 +119,9 @@ def _is_verb(words: list[str], at: int, helped: bool) -> bool:
     if word.endswith("ed") and len(word) > 4:
         return True
     if helped:
-        return word in _BASE and words[at - 1] not in _BE
+        return word in _STEMS and words[at - 1] not in _BE
     plural_or_pronoun = at > 0 and (words[at - 1] in _PRONOUNS | _PLURALS or words[at - 1].endswith("s"))
-    return word in _THIRD or word in _PAST or (word in _BASE and plural_or_pronoun)
+    return word in _THIRD or word in _PAST or (word in _STEMS and plural_or_pronoun)
 
 
 def _subject(words: list[str], floor: int, verb: int, first: bool) -> tuple[int, int]:

@@ -34,12 +34,11 @@ class SpacyParser:
 
     def frames(self, text: str) -> list[Frame]:
         """Return the frames of all sentences of a text, in their order."""
-        found = []
+        found: list[Frame] = []
         for sentence in self._parse(text).sents:
             words = tuple(token.text for token in sentence)
-            for token in sentence:
-                if token.pos_ in ("VERB", "AUX") and token.dep_ not in ("aux", "auxpass"):
-                    found.append(_frame(words, token, sentence.start))
+            verbs = [t for t in sentence if t.pos_ in ("VERB", "AUX") and t.dep_ not in ("aux", "auxpass")]
+            found += [_frame(words, verb, sentence.start) for verb in verbs]
         return found
 
 

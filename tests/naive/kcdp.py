@@ -46,14 +46,16 @@ def linear_cka(x: Array, y: Array) -> float:
     """Return the linear CKA of two sets of row vectors (Kornblith et al., ICML 2019), by Gram matrices."""
     n = len(x)
     centre = np.eye(n) - 1 / n
-    k, l = centre @ (x @ x.T) @ centre, centre @ (y @ y.T) @ centre
-    return float(np.sum(k * l) / math.sqrt(np.sum(k * k) * np.sum(l * l)))
+    gram_x, gram_y = centre @ (x @ x.T) @ centre, centre @ (y @ y.T) @ centre
+    return float(np.sum(gram_x * gram_y) / math.sqrt(np.sum(gram_x**2) * np.sum(gram_y**2)))
 
 
 def align(tokens: Array, in_w: Array, in_b: Array, out_w: Array, out_b: Array, heads: int) -> Array:
     """Return the output of multi-head self-attention on one sequence [T, d], query by query."""
     width = tokens.shape[1]
-    query, key, value = (tokens @ in_w[i * width : (i + 1) * width].T + in_b[i * width : (i + 1) * width] for i in range(3))
+    query, key, value = (
+        tokens @ in_w[i * width : (i + 1) * width].T + in_b[i * width : (i + 1) * width] for i in range(3)
+    )
     size = width // heads
     rows = []
     for t in range(len(tokens)):

@@ -86,7 +86,7 @@ def test_a_damaged_stamp_is_refused(root: Path, content: str) -> None:
 
 
 def test_the_spec_names_what_is_there() -> None:
-    (spec,) = ucdver_datasets()
+    (spec,) = [spec for spec in ucdver_datasets() if spec.name == "emoji"]
     assert spec.domains == tuple(icons.domain for icons in ICON_SETS)
     assert set(spec.label_spaces) <= {space.name for space in ucdver_label_spaces()}
     for target in (spec.reader, spec.loader, spec.fetch, *(metric.target for metric in ucdver_metrics())):

@@ -1,4 +1,4 @@
-"""Captions, knowledge and features as annotators, with small models of random weights that are loaded as real ones are."""
+"""Captions, knowledge and features as annotators, with small random models that are loaded as real ones are."""
 
 from __future__ import annotations
 

@@ -40,7 +40,11 @@ def test_all_experts_at_once_are_the_loop_over_images_and_experts(top_k: int) ->
         for e in range(4)
     ]
     expected = naive.mixture(
-        array(inputs), array(network.gate.weight), array(network.gate.bias), experts, min(top_k, 4)  # type: ignore[arg-type]
+        array(inputs),
+        array(network.gate.weight),
+        array(network.gate.bias),
+        experts,
+        min(top_k, 4),  # type: ignore[arg-type]
     )
     assert np.allclose(array(network(inputs).logits), expected, atol=1e-5)
 

@@ -157,7 +157,9 @@ def test_knowledge_moves_what_is_predicted_and_without_it_nothing_of_it_does() -
             a, b = (made.predict(first.images, side.extras).logits for side in (first, second))
         assert torch.equal(a, b) != moved, knowledge
     # The halves are what they are called: other triples do not move a method that reads captions.
-    other = {n: torch.cat([v[:, : TOKENS // 2], second.extras[n][:, TOKENS // 2 :]], 1) for n, v in first.extras.items()}
+    other = {
+        n: torch.cat([v[:, : TOKENS // 2], second.extras[n][:, TOKENS // 2 :]], 1) for n, v in first.extras.items()
+    }
     for knowledge, moved in (("caption", False), ("triples", True)):
         made = method(knowledge=knowledge).eval()
         with torch.no_grad():
@@ -238,7 +240,11 @@ def test_absent_weights_are_said_in_words_and_found_ones_are_hashed(pipeline: Pa
 
 
 def test_cached_features_of_another_unet_are_refused() -> None:
-    config = {"block_out_channels": (8, 8), "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "layers_per_block": 2}
+    config = {
+        "block_out_channels": (8, 8),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "layers_per_block": 2,
+    }
     assert feature_channels({**config, "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D")}, 4) == (8, 8)
     assert Layout(config, 4, 8 * 9 + 8 * 4).sides == (3, 2)
     with pytest.raises(SpecError, match="are not of a U-Net with 8, 8 channels"):

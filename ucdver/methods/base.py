@@ -137,10 +137,10 @@ class Method(nn.Module):
 
     @classmethod
     def weights_sha256(cls, config: Any, *, fetch: bool) -> str:
-        """Return the hash of weights that the method itself loads, apart from the backbone's; empty where there are none.
+        """Return the hash of weights that the method itself loads, beside the backbone's; empty where there are none.
 
-        It is asked for when runs are planned, and is in their keys. Without `fetch` nothing may be downloaded, and what is
-        not here is an empty string.
+        It is asked for when runs are planned, and is in their keys. Without `fetch` nothing may be downloaded, and what
+        is not here is an empty string.
 
         Raises:
             WeightsError: they are not there and cannot be had; the method's runs are then missing.
