@@ -33,7 +33,7 @@ class MapReader:
         for name, paths in groups.items():
             for path in paths:
                 layer = cast("Attention", unet.get_submodule(path))
-                layer.set_processor(_ProbabilityProcessor(self, name, detach))  # type: ignore[arg-type]
+                layer.set_processor(_ProbabilityProcessor(self, name, detach))
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -95,4 +95,5 @@ class _ProbabilityProcessor:
         self._reader.keep(self._group, mean.detach() if self._detach else mean)
         attended = (probabilities @ value).transpose(1, 2).flatten(2)
         projected: Tensor = attn.to_out[1](attn.to_out[0](attended))
-        return projected / attn.rescale_output_factor
+        scaled: Tensor = projected / attn.rescale_output_factor
+        return scaled

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# On its first import rich draws from Python's random numbers; were that within a run, the method would be blamed.
+import rich.style  # noqa: F401
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
