@@ -9,9 +9,11 @@ import pytest
 
 from ucdver.data.catalog import Catalog
 from ucdver.errors import WeightsError
+from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import make_plan
+from ucdver.runs.prepare import Preparation
 from ucdver.runs.store import RunStore
 from ucdver.runs.worker import execute
 from ucdver.spec.protocol import Protocol
@@ -87,7 +89,16 @@ def test_a_method_runs_with_25_classes(bench: tuple[Path, Catalog], method: str)
     recipe = Recipe(
         backbone="convnet_s@none", image=ImageRecipe(size=16), optim=OptimRecipe(lr=0.01), batch_size=8, bottleneck=16
     )
-    suite = Suite(name="fine", protocol=protocol, tasks=(task,), methods={method: {}}, recipe=recipe, seeds=(0,))
+    made = method_class(registry, method)
+    suite = Suite(
+        name="fine",
+        protocol=protocol,
+        tasks=(task,),
+        methods={method: dict(made.contract_options)},
+        recipe=recipe,
+        seeds=(0,),
+        annotators={name: dict(own) for name, own in made.contract_annotators.items()},
+    )
     try:
         planned = make_plan(suite, registry, catalog)
     except WeightsError as error:
@@ -95,6 +106,7 @@ def test_a_method_runs_with_25_classes(bench: tuple[Path, Catalog], method: str)
     if not planned.runs:
         pytest.skip(f"this suite lacks what the method needs: {planned.remembered.entries[0].reason}")
     spec = planned.runs[0]
+    assert not Preparation([spec], catalog, planned.annotators, "cpu", lambda what, done, total: None).carry_out()
     options = WorkerOptions(
         runs=folder / "runs", home=catalog.home, local=folder, loop=LoopOptions(checkpoint_seconds=1e9)
     )

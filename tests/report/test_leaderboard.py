@@ -242,44 +242,6 @@ def test_an_empty_runs_folder_is_a_table_of_gaps(tmp_path: Path) -> None:
     assert "checkpoint: last; no run has finished." in board.footnotes
 
 
-def test_methods_are_compared_with_source_only_seed_by_seed(tmp_path: Path) -> None:
-    scores: Scores = {
-        "source_only": [[8, 10, 12], [4, 4, 6]],
-        "dann": [[10, 12, 14], [6, 6, 9]],
-        "gap": [[9, 9, 9], [9, "missing", 9]],
-        "same": [[8, 10, 12], [4, 4, 6]],
-    }
-    board = board_of(write_fake_runs(tmp_path, scores))
-    assert board.reference == "source_only"
-    assert board.differences["source_only"] is None and board.differences["gap"] is None
-    dann, same = board.differences["dann"], board.differences["same"]
-    assert dann is not None and same is not None
-    # Two images more at every seed, three once: the spread between seeds, which both share, is not in it.
-    assert dann.interval.mean == pytest.approx(((0.1 * 3) / 3 + (0.1 + 0.1 + 0.15) / 3) / 2)
-    assert dann.interval.half_width is not None and dann.interval.half_width < 0.06
-    assert (same.interval.mean, same.p) == (0.0, 1.0)
-    assert any(
-        note.startswith("vs source_only: difference of the averages, paired by seed") for note in board.footnotes
-    )
-
-
-def test_another_reference_may_be_chosen_and_must_exist(tmp_path: Path) -> None:
-    runs = write_fake_runs(tmp_path, {"a": [[10, 12]], "b": [[8, 9]]})
-    assert board_of(runs).reference == "" and not any(board_of(runs).differences.values())
-    board = build_leaderboard(runs.store, runs.registry, runs.plan, against="b")
-    assert board.differences["a"] is not None and board.differences["a"].interval.mean == pytest.approx(0.125)
-    with pytest.raises(SpecError, match="did you mean 'b'"):
-        build_leaderboard(runs.store, runs.registry, runs.plan, against="bb")
-
-
-def test_columns_of_one_run_are_no_independent_evidence(tmp_path: Path) -> None:
-    task = make_task("many", ["icons:x", "icons:y"])
-    board = board_of(write_fake_runs(tmp_path, {"a": [[10, 12, 15]], "b": [[8, 8, 8]]}, tasks=[task]))
-    # Both columns hold the same numbers; seen as two tasks, they would shrink the interval.
-    average, alone = board.averages["a"], t_interval([0.5, 0.6, 0.75])
-    assert average is not None and (average.mean, average.low) == pytest.approx((alone.mean, alone.low))
-
-
 def test_the_map_of_each_data_set_is_named_and_its_tasks_where_they_differ(tmp_path: Path) -> None:
     board = board_of(write_fake_runs(tmp_path, {"dann": [[10], [10]]}))
     # Nothing is said where every label was read as it is.
