@@ -8,7 +8,8 @@ from ucdver.data.catalog import Catalog
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
 from ucdver.plugins import load_registry, reset
 from ucdver.runs.absent import part_absent_targets
-from ucdver.runs.plan import Plan, make_plan, restrict
+from ucdver.runs.plan import Plan, make_plan
+from ucdver.runs.restrict import restrict
 from ucdver.runs.schedule import schedule
 from ucdver.runs.store import RunStore
 from ucdver.spec.run import RunRecord
@@ -115,6 +116,44 @@ def test_unseen_targets_that_are_absent_do_not_keep_a_task_from_the_others(tmp_p
     assert part_absent_targets(read, {**faults, "toy": faults["fer2013"]}) == read
     adapting = restrict(read, registry, protocol="uda")
     assert part_absent_targets(adapting, faults) == adapting
+
+
+def test_data_without_the_splits_that_a_protocol_needs_are_refused_before_anything_runs(plan: Planner) -> None:
+    with pytest.raises(DataError, match="source toy:filled has no training rows in its official split"):
+        plan(SUITE.replace('name = "small"', 'name = "small"\nprotocol = "uda_official"'))
+
+
+PARTED = """\
+from dataclasses import replace
+
+from ucdver import DatasetSpec, hookimpl
+from ucdver.testing.toys import fetch, read as whole
+
+
+def read(root):
+    for number, row in enumerate(whole(root)):
+        yield replace(row, split="test" if number % 2 else "train")
+
+
+@hookimpl
+def ucdver_datasets():
+    words = {"summary": "toys in two splits", "licence": "none", "obtain": "ucdver data fetch parted"}
+    domains = ("filled", "outline", "unrelated")
+    return [DatasetSpec(name="parted", version="1", reader="ucdver_local:read", fetch="ucdver_local:fetch",
+                        domains=domains, label_spaces=("toy3",), **words)]
+"""
+
+
+def test_a_task_that_cannot_be_divided_is_missing_and_the_others_are_planned(tmp_path: Path, home: Path) -> None:
+    second = SUITE[SUITE.index("[[task]]") :].replace("toy:", "parted:").replace('"one"', '"two"')
+    text = SUITE.replace('name = "small"', 'name = "small"\nprotocol = "uda_official"') + "\n" + second
+    (tmp_path / "small.toml").write_text(text)
+    (tmp_path / "ucdver_local.py").write_text(PARTED)
+    registry = load_registry(tmp_path)
+    made = make_plan(load_suite(str(tmp_path / "small.toml"), registry), registry, Catalog(registry, home))
+    assert {spec.task.id for spec in made.runs} == {"two"}
+    (reason,) = {entry.reason for entry in made.remembered.entries if entry.status == "missing"}
+    assert reason == "source toy:filled has no training rows in its official split; use kind = 'all'"
 
 
 def suite(tmp_path: Path) -> Suite:

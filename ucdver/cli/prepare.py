@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from ucdver.errors import SpecError
+
+if TYPE_CHECKING:
+    from ucdver.runs.bench import Bench
 
 
 def prepare(
@@ -38,7 +42,6 @@ def prepare(
     from ucdver.cli.durations import duration
     from ucdver.cli.preparing import preparing
     from ucdver.runs.bench import Bench
-    from ucdver.runs.importing import import_texts
 
     console = Console(stderr=True)
     started = time.monotonic()
@@ -46,13 +49,7 @@ def prepare(
     session = Bench(Path("runs"), suite, "always")
     session.check_machine("auto", device)
     session.restrict(tuple(method or ()), tuple(task or ()), seeds, {}, protocol)
-    for text in import_ or []:
-        annotator, equals, file = text.partition("=")
-        if not (annotator and equals and file):
-            raise SpecError(f"--import {text} cannot be read", "write --import ANNOTATOR=FILE.jsonl")
-        counts = import_texts(session.suite, session.catalog, annotator, Path(file))
-        for dataset, count in counts.items():
-            console.print(f"imported {count} texts of '{dataset}' for {annotator}", highlight=False, soft_wrap=True)
+    _import(session, import_ or [], console)
     plan = session.plan()
     for reason in sorted({entry.reason for entry in plan.remembered.entries if entry.status == "missing"}):
         console.print(f"left out: {reason}", highlight=False, soft_wrap=True, markup=False)
@@ -60,3 +57,15 @@ def prepare(
     if faults:
         raise faults[0]
     console.print(f"prepared {suite} in {duration(time.monotonic() - started)}", highlight=False, soft_wrap=True)
+
+
+def _import(session: Bench, texts: Sequence[str], console: Console) -> None:
+    """Carry out every ANNOTATOR=FILE."""
+    from ucdver.runs.importing import import_texts
+
+    for text in texts:
+        annotator, equals, file = text.partition("=")
+        if not (annotator and equals and file):
+            raise SpecError(f"--import {text} cannot be read", "write --import ANNOTATOR=FILE.jsonl")
+        for dataset, count in import_texts(session.suite, session.catalog, annotator, Path(file)).items():
+            console.print(f"imported {count} texts of '{dataset}' for {annotator}", highlight=False, soft_wrap=True)

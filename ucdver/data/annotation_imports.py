@@ -65,6 +65,23 @@ def read_texts(
             is named.
     """
     known = {name: {row.id for row in manifest.rows()} for name, manifest in manifests.items()}
+    found, last = _texts_by_dataset(path, known)
+    if not found:
+        raise DataError(f"{path}:{last}: the file ends without a text", _FORM)
+    for dataset, texts in found.items():
+        wanted = [row.id for domain in needed.get(dataset, ()) for row in manifests[dataset].rows(domain)]
+        lacking = [row_id for row_id in wanted if row_id not in texts]
+        if lacking:
+            more = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
+            raise DataError(
+                f"{path}:{last}: the file ends without '{dataset}/{lacking[0]}'{more}",
+                "every image of the suite's domains needs a line; its text may be empty",
+            )
+    return found
+
+
+def _texts_by_dataset(path: Path, known: Mapping[str, Collection[str]]) -> tuple[dict[str, dict[str, str]], int]:
+    """Return the texts by data set and row id, and the number of the last line."""
     lines_of: dict[str, int] = {}
     found: dict[str, dict[str, str]] = {}
     number = 0
@@ -81,18 +98,7 @@ def read_texts(
                 found.setdefault(dataset, {})[row_id] = text
     except UnicodeDecodeError as error:
         raise DataError(f"{path}:{number + 1}: not UTF-8 text: {error.reason}", "save it as UTF-8") from error
-    if not found:
-        raise DataError(f"{path}:{number}: the file ends without a text", _FORM)
-    for dataset, texts in found.items():
-        wanted = [row.id for domain in needed.get(dataset, ()) for row in manifests[dataset].rows(domain)]
-        lacking = [row_id for row_id in wanted if row_id not in texts]
-        if lacking:
-            more = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
-            raise DataError(
-                f"{path}:{number}: the file ends without '{dataset}/{lacking[0]}'{more}",
-                "every image of the suite's domains needs a line; its text may be empty",
-            )
-    return found
+    return found, number
 
 
 def _line(line: str, place: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from ucdver.data.manifest import Row
 from ucdver.errors import DataError
 from ucdver.registry import Registry
 from ucdver.spec.run import RunSpec
-from ucdver.spec.task import Domain
+from ucdver.spec.task import Domain, Task
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,16 @@ def open_members(domain: Domain, spec: RunSpec, catalog: Catalog, registry: Regi
             member.
     """
     _check_declared(domain, spec, catalog, registry)
+    return members_of(domain, spec.task, catalog, registry)
+
+
+def members_of(domain: Domain, task: Task, catalog: Catalog, registry: Registry) -> Members:
+    """Return the members of a task in a domain, whatever a run declares; a DataError where there is none."""
     rows = catalog.manifest(domain.dataset).rows(domain.name)
-    numbers, labels = resolve_labels(rows, domain.dataset, spec.task, registry)
+    numbers, labels = resolve_labels(rows, domain.dataset, task, registry)
     if not numbers.size:
         raise DataError(
-            f"task '{spec.task.id}': no row of {domain} has a label in '{spec.task.label_space}'",
+            f"task '{task.id}': no row of {domain} has a label in '{task.label_space}'",
             "choose another domain or label map",
         )
     return Members(domain, tuple(rows[number] for number in numbers), numbers, labels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ import torch
 from torch import Tensor
 
 from ucdver.data.catalog import Catalog
+from ucdver.data.division import divide
 from ucdver.data.images import ImageStore, open_images
 from ucdver.data.members import Members, open_members
 from ucdver.data.rows import Indices, Part, Rows, as_rows
-from ucdver.data.splits import RowKeys, TargetSplit, assign_folds, split_sources, split_target
-from ucdver.errors import DataError
 from ucdver.registry import Registry
 from ucdver.spec.run import RunSpec
 from ucdver.spec.task import Domain
@@ -84,6 +82,20 @@ class _Side:
         return Part(array, self.members.numbers[self.chosen])
 
 
+@dataclass(frozen=True)
+class _Sides:
+    """Everything that is open of a task, by domain."""
+
+    members: Mapping[Domain, Members]
+    pictures: Mapping[Domain, npt.NDArray[Any]]
+    extras: Mapping[Domain, Mapping[str, npt.NDArray[Any]]]
+
+    def of(self, domains: Sequence[Domain], chosen: Sequence[Indices]) -> list[_Side]:
+        """Return the chosen rows of each domain."""
+        pairs = zip(domains, chosen, strict=True)
+        return [_Side(self.pictures[d], self.extras[d], self.members[d], rows) for d, rows in pairs]
+
+
 def load_task(
     spec: RunSpec,
     catalog: Catalog,
@@ -108,63 +120,37 @@ def load_task(
     Raises:
         DataError: the data are absent, damaged, not those declared, or leave a side without rows.
     """
-    opened = {d: open_members(d, spec, catalog, registry) for d in (*spec.task.sources, *spec.task.targets)}
-    rule = spec.protocol.split
-    folds = _folds(spec, catalog) if rule.kind == "grouped" else {}
-    keys = {d: RowKeys.of(d.dataset, found.rows) for d, found in opened.items()}
-
-    sources = [opened[d] for d in spec.task.sources]
-    labels = np.concatenate([found.labels for found in sources])
-    source_split = split_sources(RowKeys.joined([keys[d] for d in spec.task.sources]), labels, rule, folds)
-    targets = [opened[d] for d in spec.task.targets]
-    target_splits = [split_target(keys[d], rule, folds) for d in spec.task.targets]
-
-    pictures = {d: _pictures(found, spec, catalog, registry, features) for d, found in opened.items()}
-
-    if spec.annotations and annotations is None:
-        raise ValueError("the run declares annotations, and nothing opens them")
-    extras = {d: {name: annotations(name, d) for name in spec.annotations} if annotations else {} for d in opened}
-
-    def parts(members: Sequence[Members], chosen: Sequence[Indices]) -> list[_Side]:
-        return [_Side(pictures[m.domain], extras[m.domain], m, c) for m, c in zip(members, chosen, strict=True)]
-
-    trained_on = parts(sources, _per_domain(source_split.train, sources))
-    if oracle:
-        trained_on = parts(targets, _training_rows(spec, target_splits))
+    task = spec.task
+    opened = {d: open_members(d, spec, catalog, registry) for d in (*task.sources, *task.targets)}
+    division = divide(task, spec.protocol.split, opened, catalog)
+    if oracle or spec.protocol.setting != "uc":
+        division.check_target_training(task, spec.protocol.split)
+    sides = _Sides(opened, *_arrays(opened, spec, catalog, registry, features, annotations))
+    trained_on = sides.of(task.targets, division.unlabelled) if oracle else sides.of(task.sources, division.train)
     unlabelled = None
     if spec.protocol.setting != "uc":
-        unlabelled = _target_view(parts(targets, _training_rows(spec, target_splits)))
+        unlabelled = _target_view(sides.of(task.targets, division.unlabelled))
     return TaskData(
         source_train=_source_view(trained_on),
-        source_val=_source_view(parts(sources, _per_domain(source_split.val, sources))),
+        source_val=_source_view(sides.of(task.sources, division.val)),
         target_train=unlabelled,
-        target_test={
-            str(part.members.domain): _target_view([part])
-            for part in parts(targets, [split.test for split in target_splits])
-        },
+        target_test={str(part.members.domain): _target_view([part]) for part in sides.of(task.targets, division.test)},
     )
 
 
-def _folds(spec: RunSpec, catalog: Catalog) -> dict[str, int]:
-    # Every row of the data sets counts, member or not, so that no label can move a group to another fold.
-    rows = (row for name in spec.task.datasets for row in catalog.manifest(name).rows())
-    return assign_folds((row.group for row in rows), spec.protocol.split)
-
-
-def _per_domain(chosen: Indices, sources: Sequence[Members]) -> list[Indices]:
-    """Cut row numbers over all sources into row numbers within each."""
-    bounds = np.cumsum([0, *(len(found.rows) for found in sources)])
-    return [chosen[(chosen >= start) & (chosen < stop)] - start for start, stop in pairwise(bounds)]
-
-
-def _training_rows(spec: RunSpec, splits: Sequence[TargetSplit]) -> list[Indices]:
-    for domain, split in zip(spec.task.targets, splits, strict=True):
-        if not split.train.size:
-            raise DataError(
-                f"target {domain} has no training rows in its {spec.protocol.split.kind} split",
-                "use a protocol whose split has kind = 'all'",
-            )
-    return [split.train for split in splits]
+def _arrays(
+    opened: Mapping[Domain, Members],
+    spec: RunSpec,
+    catalog: Catalog,
+    registry: Registry,
+    features: Features | None,
+    annotations: Annotations | None,
+) -> tuple[dict[Domain, npt.NDArray[Any]], dict[Domain, dict[str, npt.NDArray[Any]]]]:
+    """Return what each domain's rows are rows of: its images, and its annotations by name."""
+    pictures = {d: _pictures(found, spec, catalog, registry, features) for d, found in opened.items()}
+    if spec.annotations and annotations is None:
+        raise ValueError("the run declares annotations, and nothing opens them")
+    return pictures, {d: {n: annotations(n, d) for n in spec.annotations} if annotations else {} for d in opened}
 
 
 def _pictures(

@@ -62,11 +62,8 @@ def build_leaderboard(
     oracles = frozenset(plan.suite.methods) if selector.oracle else _oracles(registry, plan)
     methods = tuple(plan.suite.methods)
     cells = {m: [_cell(grid, plan, spec.name, selection, m, c) for c in columns] for m in methods}
-    table = _ranking_table(cells, columns, oracles)
-    means = average_ranks(table, spec.higher_is_better)
-    ranks = {m: means.get(m) for m in methods}
+    ranks, ranked_cells = _ranked(cells, columns, oracles, spec.higher_is_better)
     order = sorted(methods, key=lambda m: (m in oracles, _last(ranks[m]), methods.index(m)))
-    ranked_cells = _with_ranks(cells, columns, column_ranks(table, spec.higher_is_better))
     board = Leaderboard(
         suite=plan.suite.name,
         title=plan.suite.title,
@@ -203,6 +200,15 @@ def _reason(outcomes: Sequence[Outcome]) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _ranked(
+    cells: dict[str, list[Cell]], columns: Sequence[Column], oracles: frozenset[str], higher_is_better: bool
+) -> tuple[dict[str, float | None], dict[str, list[Cell]]]:
+    """Return the average rank of each method, None where it is not ranked, and the cells with their ranks."""
+    table = _ranking_table(cells, columns, oracles)
+    means = average_ranks(table, higher_is_better)
+    return {m: means.get(m) for m in cells}, _with_ranks(cells, columns, column_ranks(table, higher_is_better))
 
 
 def _ranking_table(

@@ -20,8 +20,9 @@ from ucdver.registry import load_callable
 from ucdver.runs.events import Executor, Listener
 from ucdver.runs.merge import merged
 from ucdver.runs.options import WorkerOptions
-from ucdver.runs.plan import Plan, make_plan, restrict
+from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.prepare import Preparation, Preparing
+from ucdver.runs.restrict import restrict
 from ucdver.runs.schedule import Rerun, Scheduled, schedule
 from ucdver.runs.store import RunStore
 from ucdver.source import source_sha256

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ucdver.backbones.build import check_backbone, weights_sha256
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
+from ucdver.data.division import division_fault
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
-from ucdver.errors import SpecError, WeightsError, suggestion
+from ucdver.errors import DataError, WeightsError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
@@ -34,60 +35,12 @@ class Plan:
     annotators: Annotators
 
 
-def restrict(
-    suite: Suite,
-    registry: Registry,
-    methods: tuple[str, ...] = (),
-    tasks: tuple[str, ...] = (),
-    seeds: int | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    protocol: str = "",
-) -> Suite:
-    """Return the suite cut down to the given methods and tasks, with `seeds` seeds and changed method options.
-
-    Under another `protocol` it keeps its budget, and is called `suite+protocol`.
-
-    A registered method that the suite does not list is added with its defaults; an unknown task is a SpecError.
-    """
-    chosen = dict(suite.methods)
-    if methods:
-        for name in methods:
-            registry.methods.get(name)
-        chosen = {name: suite.methods.get(name, {}) for name in methods}
-    for name, options in (settings or {}).items():
-        if name not in chosen:
-            hint = suggestion(name, chosen, f"it runs {', '.join(chosen)}; add it with -m {name}")
-            raise SpecError(f"--set {name}.…: suite '{suite.name}' does not run method '{name}'", hint)
-        chosen[name] = {**chosen[name], **options}
-    for name, options in chosen.items():
-        resolve_config(registry, name, options)
-    if protocol and protocol != suite.protocol.id:
-        budget = {"steps": suite.protocol.steps, "checkpoints": suite.protocol.checkpoints}
-        suite = suite.model_copy(
-            update={
-                "protocol": registry.protocols.get(protocol).model_copy(update=budget),
-                "name": f"{suite.name}+{protocol}",
-            }
-        )
-    known = {task.id: task for task in suite.tasks}
-    for task in tasks:
-        if task not in known:
-            hint = suggestion(task, known, f"its tasks are {', '.join(known)}")
-            raise SpecError(f"suite '{suite.name}' has no task '{task}'", hint)
-    return suite.model_copy(
-        update={
-            "methods": chosen,
-            "tasks": tuple(known[t] for t in dict.fromkeys(tasks)) if tasks else suite.tasks,
-            "seeds": tuple(range(seeds)) if seeds is not None else suite.seeds,
-        }
-    )
-
-
 def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool = True) -> Plan:
     """Return every cell of the suite: a run, or why there is none (not applicable, data missing).
 
     Data sets are looked up here, once each, and with `fetch` fetched where that can be done. The plan says of each that
-    is absent how it is had. Under a `uc` protocol absent targets do not keep a task from the others.
+    is absent how it is had. Under a `uc` protocol absent targets do not keep a task from the others. A task whose data
+    cannot be divided as the protocol asks is missing, with the reason, which is the error where nothing else can run.
     """
     check_backbone(registry, suite.recipe.backbone)
     faults = absent_datasets(suite, catalog, fetch)
@@ -95,42 +48,99 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
     lacking = {task.id: what_lacks(task, faults) for task in suite.tasks}
     # The weights of a hub are fetched to be hashed, which neither a dry run nor one without data must do.
     needed = fetch and not all(lacking.values())
-    weights = weights_sha256(registry, suite.recipe) if needed or suite.recipe.weights != "hub" else ""
-    data = _fingerprints(suite, catalog, faults)
-    annotators = Annotators(registry, suite.annotators, suite.recipe.image, Imports(catalog.home), fetch)
-    unweighted: list[WeightsError] = []
-    own: dict[str, str] = {}
-    entries: list[PlanEntry] = []
-    runs: list[RunSpec] = []
-    for task in suite.tasks:
-        reason = lacking[task.id]
-        for name, options in suite.methods.items():
-            unfit = _not_applicable(suite, registry, name, task)
-            absent = reason
-            annotations: dict[str, str] = {}
-            if not unfit and not absent:
-                try:
-                    annotations = _annotations(annotators, task, name, options)
-                    if name not in own:
-                        own[name] = _own_weights(registry, name, options, fetch)
-                except WeightsError as error:
-                    absent = str(error)
-                    unweighted.append(error)
-            for seed in suite.seeds:
-                if unfit:
-                    entries.append(_entry(task, name, seed, status="not_applicable", reason=unfit))
-                elif absent:
-                    entries.append(_entry(task, name, seed, status="missing", reason=absent))
-                else:
-                    spec = _run_spec(suite, registry, data, task, name, options, seed, weights, annotations, own[name])
-                    runs.append(spec)
-                    entries.append(_entry(task, name, seed, key=spec.key()))
-    if not runs and fetch and unweighted:
-        raise unweighted[0]
+    planning = _Planning(
+        suite=suite,
+        registry=registry,
+        catalog=catalog,
+        annotators=Annotators(registry, suite.annotators, suite.recipe.image, Imports(catalog.home), fetch),
+        fetch=fetch,
+        lacking=lacking,
+        fingerprints=_fingerprints(suite, catalog, faults),
+        weights=weights_sha256(registry, suite.recipe) if needed or suite.recipe.weights != "hub" else "",
+    )
+    cells = [cell for task in suite.tasks for name in suite.methods for cell in planning.cells(task, name)]
+    runs = tuple(spec for _, spec in cells if spec is not None)
+    if not runs and planning.unfit:
+        raise planning.unfit[0]
+    if not runs and fetch and planning.unweighted:
+        raise planning.unweighted[0]
     oracles = tuple(name for name in suite.methods if registry.methods.get(name).oracle)
     told = {name: str(error) for name, error in faults.items()}
-    plan = SuitePlan(suite=suite, entries=tuple(entries), oracles=oracles, absent=told)
-    return Plan(plan, tuple(runs), annotators)
+    plan = SuitePlan(suite=suite, entries=tuple(entry for entry, _ in cells), oracles=oracles, absent=told)
+    return Plan(plan, runs, planning.annotators)
+
+
+@dataclass
+class _Planning:
+    """What the cells of one plan share, and what was found out on the way."""
+
+    suite: Suite
+    registry: Registry
+    catalog: Catalog
+    annotators: Annotators
+    fetch: bool
+    lacking: Mapping[str, str]
+    fingerprints: Mapping[str, str]
+    weights: str
+    unfit: list[DataError] = field(default_factory=list)
+    unweighted: list[WeightsError] = field(default_factory=list)
+    _own: dict[str, str] = field(default_factory=dict)
+    _divided: dict[tuple[str, bool], DataError | None] = field(default_factory=dict)
+
+    def cells(self, task: Task, method: str) -> list[tuple[PlanEntry, RunSpec | None]]:
+        """Return the cell of each seed of a method on a task, with its run where there is one."""
+        seeds = self.suite.seeds
+        if unfit := _not_applicable(self.suite, self.registry, method, task):
+            return [(_entry(task, method, seed, status="not_applicable", reason=unfit), None) for seed in seeds]
+        absent = self.lacking[task.id] or self._undivided(task, method)
+        try:
+            specs = [] if absent else self._specs(task, method)
+        except WeightsError as error:
+            absent = str(error)
+            self.unweighted.append(error)
+        if absent:
+            return [(_entry(task, method, seed, status="missing", reason=absent), None) for seed in seeds]
+        return [(_entry(task, method, spec.seed, key=spec.key()), spec) for spec in specs]
+
+    def _undivided(self, task: Task, method: str) -> str:
+        """Return why a task's data cannot be divided as the protocol asks, in words; empty where they can."""
+        oracle = self.registry.methods.get(method).oracle
+        if (task.id, oracle) not in self._divided:
+            for dataset in task.datasets:
+                # A label map that does not fit is a mistake in the suite: it is refused, not reported as missing.
+                label_source(dataset, task, self.registry)
+            fault = division_fault(task, self.suite.protocol, self.catalog, self.registry, oracle=oracle)
+            self._divided[task.id, oracle] = fault
+            self.unfit += [fault] if fault else []
+        return str(self._divided[task.id, oracle] or "")
+
+    def _specs(self, task: Task, method: str) -> list[RunSpec]:
+        """Return the run of every seed; a WeightsError where weights or an annotation cannot be had."""
+        options = self.suite.methods[method]
+        annotations = _annotations(self.annotators, task, method, options)
+        if method not in self._own:
+            self._own[method] = _own_weights(self.registry, method, options, self.fetch)
+        first = self._spec(task, method, options, annotations)
+        return [first.model_copy(update={"seed": seed}) for seed in self.suite.seeds]
+
+    def _spec(self, task: Task, method: str, options: Mapping[str, Any], annotations: Mapping[str, str]) -> RunSpec:
+        registry, declared = self.registry, self.registry.methods.get(method)
+        version = version_of(declared.version, declared.target, method_class(registry, method))
+        config = resolve_config(registry, method, options).model_dump(mode="json")
+        return RunSpec(
+            task=task,
+            classes=registry.label_spaces.get(task.label_space).classes,
+            protocol=self.suite.protocol,
+            method=MethodChoice(name=method, version=version, config=config),
+            recipe=self.suite.recipe,
+            seed=self.suite.seeds[0],
+            data={str(d): self.fingerprints[str(d)] for d in (*task.sources, *task.targets)},
+            labels={name: label_source(name, task, registry) for name in task.datasets},
+            pictures={name: drawing_sha256(registry.datasets.get(name)) for name in task.datasets},
+            weights_sha256=self.weights,
+            annotations=dict(annotations),
+            method_weights_sha256=self._own[method],
+        )
 
 
 def _entry(task: Task, method: str, seed: int, key: str = "", status: str = "planned", reason: str = "") -> PlanEntry:
@@ -171,34 +181,3 @@ def _not_applicable(suite: Suite, registry: Registry, name: str, task: Task) -> 
         return f"{name} is not defined for the backbone '{backbone}' (only for {', '.join(spec.backbones)})"
     reason = load_callable(spec.unfit, f"method '{name}'")(task, suite.recipe) if spec.unfit else ""
     return f"{name} {reason}" if reason else ""
-
-
-def _run_spec(
-    suite: Suite,
-    registry: Registry,
-    fingerprints: Mapping[str, str],
-    task: Task,
-    method: str,
-    options: Mapping[str, Any],
-    seed: int,
-    weights: str,
-    annotations: Mapping[str, str],
-    method_weights: str,
-) -> RunSpec:
-    config = resolve_config(registry, method, options).model_dump(mode="json")
-    declared = registry.methods.get(method)
-    version = version_of(declared.version, declared.target, method_class(registry, method))
-    return RunSpec(
-        task=task,
-        classes=registry.label_spaces.get(task.label_space).classes,
-        protocol=suite.protocol,
-        method=MethodChoice(name=method, version=version, config=config),
-        recipe=suite.recipe,
-        seed=seed,
-        data={str(d): fingerprints[str(d)] for d in (*task.sources, *task.targets)},
-        labels={name: label_source(name, task, registry) for name in task.datasets},
-        pictures={name: drawing_sha256(registry.datasets.get(name)) for name in task.datasets},
-        weights_sha256=weights,
-        annotations=dict(annotations),
-        method_weights_sha256=method_weights,
-    )

@@ -14,11 +14,10 @@ from support import tiny_images
 
 from ucdver.data.catalog import Catalog
 from ucdver.data.check.duplicates import PLACEHOLDER_COPIES, PLACEHOLDER_LABELLED
-from ucdver.data.check.names import windows_trouble
 from ucdver.data.check.report import CheckReport
 from ucdver.data.check.run import check_dataset, quarantine_list
 from ucdver.data.manifest import Row
-from ucdver.data.quarantine import Held, read_quarantine, write_quarantine
+from ucdver.data.quarantine import read_quarantine, write_quarantine
 from ucdver.errors import DataError, SpecError
 from ucdver.spec.labels import LabelMap
 from ucdver.spec.plugin import DatasetSpec
@@ -229,18 +228,6 @@ def test_names_that_other_systems_trip_over_are_notes(tmp_path: Path, rows: list
     assert not report.has_faults
 
 
-@pytest.mark.parametrize("path", ["a/b.png", "console/x.png", "a.b.c", ".hidden", "com10.txt", "with blank.png"])
-def test_names_that_windows_can_hold(path: str) -> None:
-    assert windows_trouble(path) == ""
-
-
-@pytest.mark.parametrize(
-    "path", ["a:b.png", "AUX", "com1.tar.gz", "x/nul /y.png", "dot.", "blank ", "tab\t.png", "a\\b"]
-)
-def test_names_that_windows_cannot_hold(path: str) -> None:
-    assert windows_trouble(path) != ""
-
-
 def test_a_data_set_with_a_loader_is_looked_at_as_it_is_drawn(tmp_path: Path) -> None:
     spec = tiny_images.spec(loader="support.tiny_images:load")
     (tmp_path / "tiny").mkdir()
@@ -291,17 +278,6 @@ def test_what_is_quarantined_is_left_out_until_its_file_is_another(tmp_path: Pat
     assert after.fingerprint("photo") != before.fingerprint("photo")
     (root / rows[4].path).write_bytes(whole)
     assert rows[4].id in {row.id for row in held.add("real", root).rows()}
-
-
-def test_a_quarantine_list_comes_back_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
-    listed = [Held("b,1", "0" * 64, 'a "reason"\nin two lines'), Held("a", "1" * 64, "")]
-    path = write_quarantine(tmp_path, listed)
-    assert read_quarantine(tmp_path) == {one.id: one for one in listed}
-    path.write_text("something,else\n")
-    with pytest.raises(DataError, match="is not a list of id, sha256, reason"):
-        read_quarantine(tmp_path)
-    write_quarantine(tmp_path, [])
-    assert read_quarantine(tmp_path) == {}
 
 
 def test_the_whole_report_goes_to_json_or_csv(tmp_path: Path, rows: list[Row]) -> None:
