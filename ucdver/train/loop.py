@@ -20,7 +20,7 @@ from ucdver.methods.base import Method
 from ucdver.seeds import run_seed, scoped_seed, seed_step
 from ucdver.spec.protocol import Phase
 from ucdver.spec.run import RunSpec
-from ucdver.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ucdver.train.checkpoint import Checkpoint, checkpoint_path, load_checkpoint, save_checkpoint
 from ucdver.train.guard import LossGuard
 from ucdver.train.log import RunLog
 from ucdver.train.optim import build_optimiser, set_lr
@@ -62,7 +62,7 @@ class Loop:
         self.feeder = Feeder(data, spec.recipe.batch_size, self.seed, augment, device)
         self.device = device
         self.options = options
-        self.path = folder / "checkpoints" / "last.pt"
+        self.path = checkpoint_path(folder)
         self.log = RunLog(folder / "log.jsonl")
         self.optim = spec.recipe.optim
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
