@@ -91,7 +91,8 @@ class Attempt:
         return self._method(backbone, data), data
 
     def _loop(self, method: Method, data: TaskData) -> Loop:
-        return Loop(self.spec, method, data, self.device, self.folder, self.options.loop)
+        reads_target = self.registry.methods.get(self.spec.method.name).reads_target
+        return Loop(self.spec, method, data, self.device, self.folder, self.options.loop, reads_target)
 
     def _backbone(self) -> Backbone:
         return seeded_backbone(self.registry, self.spec, self.device)
