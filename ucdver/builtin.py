@@ -37,6 +37,7 @@ def ucdver_methods() -> Sequence[MethodSpec]:
             target="ucdver.methods.source_only:SourceOnly",
             settings=("uda", "uc"),
             summary="cross entropy on the source, no adaptation",
+            reads_target=False,
         ),
         MethodSpec(
             name="target_only",
@@ -45,6 +46,7 @@ def ucdver_methods() -> Sequence[MethodSpec]:
             settings=("uda",),
             summary="cross entropy on the labelled target: an upper bound, never ranked",
             oracle=True,
+            reads_target=False,
         ),
     ]
 

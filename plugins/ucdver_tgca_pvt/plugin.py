@@ -27,6 +27,7 @@ def _method(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
         paper=paper,
         backbones=_PYRAMIDS,
         needs_images=True,
+        reads_target=False,
         note=_PROTOCOL,
     )
 
@@ -49,6 +50,7 @@ def ucdver_methods() -> list[MethodSpec]:
             summary="TGCA-PVT on a little pyramid of its own, from scratch, for 24 to 96 pixels",
             paper=_TGCA,
             needs_images=True,
+            reads_target=False,
             note="it trains its own network, pvt_mini from scratch; the recipe's backbone and bottleneck are unused",
         ),
     ]

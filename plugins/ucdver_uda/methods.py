@@ -19,6 +19,7 @@ def _method(name: str, target: str, setting: str, summary: str, paper: str, unfi
         summary=summary,
         paper=paper,
         unfit=_UNFIT + unfit if unfit else None,
+        reads_target=setting != "uc",
     )
 
 

@@ -6,6 +6,7 @@ import torch
 
 from ucdver.data import feeder as feeder_module
 from ucdver.data.augment import Augment
+from ucdver.data.batches import Batch
 from ucdver.data.feeder import Feeder, to_float
 from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.errors import DataError, SpecError
@@ -134,3 +135,18 @@ def test_bytes_become_the_unit_interval() -> None:
     assert to_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
     features = torch.tensor([3.0])
     assert to_float(features) is features
+
+
+@pytest.mark.parametrize("augment", [AugmentRecipe(), AugmentRecipe(flip=0.5), AugmentRecipe(noise=0.2, rotate=9.0)])
+def test_a_target_that_is_not_read_is_left_out_and_nothing_else_moves(augment: AugmentRecipe, device: str) -> None:
+    def drawn(reads_target: bool) -> tuple[Batch, torch.Tensor, int]:
+        feeder = Feeder(task_data(10, 7), 4, 0, Augment(augment), device, reads_target)
+        with scoped_seed("step"):
+            return feeder.batch(BOTH, 3, 9, 3), torch.rand(4), feeder.steps_per_epoch(BOTH)
+
+    (batch, after, epoch), (whole, expected, steps) = drawn(False), drawn(True)
+    assert whole.has_target and not batch.has_target
+    assert torch.equal(batch.sources.images, whole.sources.images) and torch.equal(batch.sources.ids, whole.sources.ids)
+    assert torch.equal(after, expected) and epoch == steps
+    with pytest.raises(SpecError, match="shows no target images"):
+        _ = batch.target

@@ -113,7 +113,7 @@ def test_a_rule_that_cannot_be_computed_leaves_gaps_and_says_why(runs: FakeRuns)
     board = found.boards[0]
     assert {cell.status for cell in board.cells} == {"failed"} and set(board.averages.values()) == {None}
     text = WRITERS["table"](found)
-    assert "source_risk: " in text and "cannot be read" in text
+    assert "source_risk: " in text and "is not there, and source_risk reads it" in text
 
 
 def test_rules_are_parsed_the_oracle_comes_last_and_a_misspelt_one_is_refused(runs: FakeRuns) -> None:

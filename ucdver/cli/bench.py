@@ -113,7 +113,7 @@ def _tuned(
 
     tuning = Tuning(session, count, rule)
     if dry_run:
-        session.adopt(tuning.search_plan())
+        session.adopt(tuning.search_plan(), tuning.selector)
         return []
     items = carry_out_tuning(session, tuning, console, prepare, carry_out)
     print_tuning(session, tuning)

@@ -29,7 +29,7 @@ def carry_out_tuning(
 
     `prepare` is told whether the plan is to be remembered.
     """
-    session.adopt(tuning.search_plan())
+    session.adopt(tuning.search_plan(), tuning.selector)
     prepare(False)
     for name in tuning.untuned:
         _say(console, f"{name} declares no search ranges: it runs as the suite has it")

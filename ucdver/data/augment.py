@@ -7,6 +7,7 @@ of its own, so switching one on does not change what another does.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -55,14 +56,25 @@ class Augment:
             return images
         if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
             raise ValueError(f"images must be float [B, 1 or 3, H, W], not {images.dtype} {tuple(images.shape)}")
-        uniform = _move(torch.rand(images.shape[0], len(_DRAWS)), images)
+        uniform, noise = self._drawn(images.shape)
+        uniform = _move(uniform, images)
         draws = dict(zip(_DRAWS, uniform.unbind(1), strict=True))
         images = self._colours(self._geometry(images, draws), draws)
-        if self.recipe.noise:
-            images = images + self.recipe.noise * _move(torch.randn(images.shape), images)
+        if noise is not None:
+            images = images + self.recipe.noise * _move(noise, images)
         if self.recipe.erase:
             images = torch.where(self._erased(images, draws), self.background, images)
         return images.clamp(0, 1)
+
+    def pass_over(self, shape: Sequence[int]) -> None:
+        """Draw what images of this shape would be augmented with, for nothing: what is drawn next is then the same."""
+        if not self.recipe.is_identity:
+            self._drawn(shape)
+
+    def _drawn(self, shape: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return all that is drawn for a batch: uniform [B, draws], and noise [B, C, H, W] where the recipe has any."""
+        uniform = torch.rand(shape[0], len(_DRAWS))
+        return uniform, torch.randn(tuple(shape)) if self.recipe.noise else None
 
     def _geometry(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
         recipe = self.recipe

@@ -64,7 +64,10 @@ class Batch:
     def target(self) -> UnlabeledBatch:
         """The unlabelled target images."""
         if self.target_or_none is None:
-            raise SpecError(f"phase '{self.phase}' shows no target images", "check has_target first")
+            raise SpecError(
+                f"phase '{self.phase}' shows no target images",
+                "check has_target first; a method whose spec says reads_target=False is shown none",
+            )
         return self.target_or_none
 
     @property
@@ -74,7 +77,7 @@ class Batch:
 
     @property
     def has_target(self) -> bool:
-        """Whether the phase shows the target."""
+        """Whether the phase shows the target, and the method reads it."""
         return self.target_or_none is not None
 
 

@@ -43,10 +43,18 @@ class Feeder:
         seed: the run's seed.
         augment: applied to images, never to features; None for nothing.
         device: where batches are wanted.
+        reads_target: False leaves the target out of every batch. Its draws are made for nothing, so that all else is
+            what it would be.
     """
 
     def __init__(
-        self, data: TaskData, batch_size: int, seed: int, augment: Augment | None, device: torch.device | str
+        self,
+        data: TaskData,
+        batch_size: int,
+        seed: int,
+        augment: Augment | None,
+        device: torch.device | str,
+        reads_target: bool = True,
     ) -> None:
         self.data = data
         self.device = torch.device(device)
@@ -58,7 +66,7 @@ class Feeder:
         self._labels = source.labels.to(self.device)
         self._domains = source.domains.to(self.device)
         target = data.target_train
-        self._target = _Side(target.images, target.extras, self.device) if target else None
+        self._target = _Side(target.images, target.extras, self.device) if target and reads_target else None
         self._samplers: dict[tuple[str, int], CounterSampler] = {}
 
     def batch(self, phase: Phase, step_in_phase: int, total_in_phase: int, global_step: int) -> Batch:
@@ -78,35 +86,46 @@ class Feeder:
         source: LabeledBatch | None = None
         target: UnlabeledBatch | None = None
         if phase.source:
-            rows = self._rows("source", start, step_in_phase, self._source)
+            rows = self._rows("source", start, step_in_phase, self._source.images.count)
             pictures = self._pictures(self._source, rows)
             ids = rows.to(self.device)
             extras = self._source.extras(rows)
             source = LabeledBatch(ids, pictures, self._labels[ids], self._domains[ids], extras)
         if phase.target:
-            held = self._shown_target(phase)
-            rows = self._rows("target", start, step_in_phase, held)
-            target = UnlabeledBatch(rows.to(self.device), self._pictures(held, rows), held.extras(rows))
+            shown = self._shown_target(phase)
+            if self._target is None:
+                self._pass_over(shown)
+            else:
+                rows = self._rows("target", start, step_in_phase, len(shown))
+                target = UnlabeledBatch(
+                    rows.to(self.device), self._pictures(self._target, rows), self._target.extras(rows)
+                )
         return Batch(step_in_phase, total_in_phase, phase.name, source, target)
 
     def steps_per_epoch(self, phase: Phase) -> int:
         """Return ceil(images / batch_size), of the target where the phase shows it, else of the source."""
-        side, images = ("target", self._shown_target(phase)) if phase.target else ("source", self._source)
-        return self._sampler(side, 0, images).steps_per_epoch
+        side, count = (
+            ("target", len(self._shown_target(phase))) if phase.target else ("source", self._source.images.count)
+        )
+        return self._sampler(side, 0, count).steps_per_epoch
 
-    def _shown_target(self, phase: Phase) -> _Side:
-        if self._target is None:
+    def _shown_target(self, phase: Phase) -> Rows:
+        if self.data.target_train is None:
             raise SpecError(f"phase '{phase.name}' shows a target, and this run has none to train on")
-        return self._target
+        return self.data.target_train.images
 
-    def _sampler(self, side: str, start: int, images: _Side) -> CounterSampler:
+    def _sampler(self, side: str, start: int, count: int) -> CounterSampler:
         key = (side, start)
         if key not in self._samplers:
-            self._samplers[key] = CounterSampler(images.images.count, self._batch_size, self._seed, side, start)
+            self._samplers[key] = CounterSampler(count, self._batch_size, self._seed, side, start)
         return self._samplers[key]
 
-    def _rows(self, side: str, start: int, step: int, images: _Side) -> Tensor:
-        return torch.from_numpy(self._sampler(side, start, images).indices(step))
+    def _rows(self, side: str, start: int, step: int, count: int) -> Tensor:
+        return torch.from_numpy(self._sampler(side, start, count).indices(step))
+
+    def _pass_over(self, images: Rows) -> None:
+        if self._augment is not None and images.dtype == torch.uint8:
+            self._augment.pass_over((self._batch_size, *images.shape[1:]))
 
     def _pictures(self, images: _Side, rows: Tensor) -> Tensor:
         gathered = images.images.gather(rows)

@@ -110,6 +110,7 @@ class Leaderboard:
         absent: by data set that some column lacks, what to type.
         cautions: by data set, what must stand under a table of it.
         notes: by method, what its spec says under every table.
+        single: every run has one checkpoint, so that a selection rule has nothing to choose.
     """
 
     suite: str
@@ -133,6 +134,7 @@ class Leaderboard:
     oracle_selection: bool = False
     cautions: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    single: bool = False
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

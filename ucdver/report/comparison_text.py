@@ -9,6 +9,7 @@ from dataclasses import asdict
 from ucdver.report import delimited, document
 from ucdver.report.board import Leaderboard
 from ucdver.report.comparison import Comparison, Gap
+from ucdver.report.footnotes import ONE_CHECKPOINT
 from ucdver.report.format import (
     NONE,
     ORACLE,
@@ -40,9 +41,7 @@ def notes(found: Comparison) -> list[str]:
         f"{ORACLE}: looks at target labels; an upper bound, never ranked.",
     ]
     if found.single:
-        sentences.append(
-            "every run has one checkpoint, its end, so every rule chooses that: set checkpoints = N in the suite."
-        )
+        sentences.append(ONE_CHECKPOINT)
     for board in found.boards:
         reasons = {cell.reason for cell in board.cells if cell.interval is None and cell.reason}
         if reasons:

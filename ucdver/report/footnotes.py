@@ -6,11 +6,18 @@ from ucdver.evaluate.metrics import lack
 from ucdver.report.board import Cell, Column, Leaderboard
 from ucdver.report.format import ORACLE, column_label, method_label, one_line, share_text
 
+#: What stands under a table of a selection rule where each run has its end alone.
+ONE_CHECKPOINT = (
+    "every run has one checkpoint, its end, so every rule chooses that: "
+    "set checkpoints = N in the suite and run it again."
+)
+
 
 def footnotes(board: Leaderboard) -> tuple[str, ...]:
     """Return plain sentences; exporters escape them and write them under the table."""
     return (
         _numbers(board),
+        *_single(board),
         *(f"{name}: {caution}." for name, caution in board.cautions.items()),
         *_baselines(board),
         *_labels(board),
@@ -38,6 +45,11 @@ def _numbers(board: Leaderboard) -> str:
     level = f"{board.confidence * 100:g} %"
     several = ", of averages over the seeds of every task (Welch)" if len({c.task for c in board.columns}) > 1 else ""
     return f"{text}; mean ± half-width of the {level} t-interval over {seeds} seeds{alone}{several}."
+
+
+def _single(board: Leaderboard) -> list[str]:
+    """Say under a rule's name that it chose nothing, and how it would have something to choose from."""
+    return [ONE_CHECKPOINT] if board.single and board.selection != "last" else []
 
 
 def _baselines(board: Leaderboard) -> list[str]:

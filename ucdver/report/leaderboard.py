@@ -86,6 +86,7 @@ def build_leaderboard(
         oracle_selection=selector.oracle,
         cautions=_cautions(registry, plan),
         notes=_notes(registry, order),
+        single=plan.suite.protocol.checkpoints == 1,
     )
     return replace(board, footnotes=footnotes(board))
 

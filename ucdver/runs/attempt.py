@@ -51,17 +51,15 @@ class Attempt:
         self.folder = store.folder(spec.key())
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
         self.seed = run_seed(spec.task.id, spec.seed)
+        # With one checkpoint no rule has anything to choose within the run: what rules read would be made for nobody.
+        self.leaves_outputs = options.outputs or spec.protocol.checkpoints > 1
 
     def carry_out(self, observe: Observer) -> Cost:
         """Load, train, predict, evaluate; return the cost."""
         torch.set_num_threads(self.options.threads)
         meter = CostMeter(self.device)
-        backbone = self._backbone()
-        data = self._data(backbone)
-        if self.spec.recipe.frozen:
-            backbone = PrecomputedFeatures(backbone.num_features)
-        method = self._method(backbone, data)
-        loop = Loop(self.spec, method, data, self.device, self.folder, self.options.loop)
+        method, data = self._built()
+        loop = self._loop(method, data)
         writer = self._writer(method, data)
 
         def at_checkpoint(done: int) -> None:
@@ -70,11 +68,31 @@ class Attempt:
 
         seconds = loop.run(observe, at_checkpoint)
         predicted = self._predict(method, data)
-        writer.save(self.spec.protocol.steps, predicted)
+        if self.leaves_outputs:
+            writer.save(self.spec.protocol.steps, predicted)
         self._write_predictions(data, predicted, writer)
         target = next(iter(data.target_test.values()))
         steps = self.spec.protocol.steps
         return meter.cost(method, seconds, steps, target, self.precision)
+
+    def add_outputs(self, observe: Observer) -> None:
+        """Save what selection rules read of a run that is done, with the weights that it left; nothing is trained."""
+        torch.set_num_threads(self.options.threads)
+        method, data = self._built()
+        self._loop(method, data).run(observe)
+        self._writer(method, data).save(self.spec.protocol.steps)
+
+    def _built(self) -> tuple[Method, TaskData]:
+        """Return the method before its first step, and the run's data."""
+        backbone = self._backbone()
+        data = self._data(backbone)
+        if self.spec.recipe.frozen:
+            backbone = PrecomputedFeatures(backbone.num_features)
+        return self._method(backbone, data), data
+
+    def _loop(self, method: Method, data: TaskData) -> Loop:
+        reads_target = self.registry.methods.get(self.spec.method.name).reads_target
+        return Loop(self.spec, method, data, self.device, self.folder, self.options.loop, reads_target)
 
     def _backbone(self) -> Backbone:
         return seeded_backbone(self.registry, self.spec, self.device)
@@ -117,7 +135,7 @@ class Attempt:
     def _predict(self, method: Method, data: TaskData) -> dict[str, Prediction]:
         views: dict[str, SourceView | TargetView] = {"source_val": data.source_val}
         views |= {f"target_test:{name}": view for name, view in data.target_test.items()}
-        if data.target_train is not None:
+        if data.target_train is not None and self.leaves_outputs:
             views["target_train"] = data.target_train
         return {
             name: predict_all(method, view.images, self.device, self.precision, view.extras)

@@ -24,6 +24,7 @@ from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.prepare import Preparation, Preparing
 from ucdver.runs.restrict import restrict
 from ucdver.runs.schedule import Rerun, Scheduled, schedule
+from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.source import source_sha256
 from ucdver.spec.run import RunSpec
@@ -47,6 +48,7 @@ class Bench:
         self.catalog = Catalog(self.registry, data_home())
         self.store = RunStore(runs)
         self.rerun = rerun
+        self.scored_by: Selector | None = None
         self.suite: Suite = load_suite(suite, self.registry, self._check, self._check_annotator)
 
     def _check(self, method: str, options: Mapping[str, Any]) -> None:
@@ -89,7 +91,9 @@ class Bench:
     @cached_property
     def scheduled(self) -> list[Scheduled]:
         """Every run with what will be done about it."""
-        return schedule(self._plan.runs, self.store, self.rerun)
+        if self.scored_by is None:
+            return schedule(self._plan.runs, self.store, self.rerun)
+        return schedule(self._plan.runs, self.store, self.rerun, self.scored_by.lacks)
 
     def changed_methods(self) -> list[str]:
         """Return the methods whose cached runs were made from another state of their source, at the same version."""
@@ -99,8 +103,12 @@ class Bench:
                 made_from.setdefault(item.spec.method.name, set()).add(item.source)
         return [m for m, seen in made_from.items() if seen != {source_sha256(method_class(self.registry, m))}]
 
-    def adopt(self, plan: Plan) -> None:
-        """Take a plan, and the suite it remembers, in the place of one made of the suite."""
+    def adopt(self, plan: Plan, scored_by: Selector | None = None) -> None:
+        """Take a plan, and the suite it remembers, in the place of one made of the suite.
+
+        With `scored_by` its runs leave what that rule reads, and those that are done and lack it are given it.
+        """
+        self.scored_by = scored_by
         self.suite = plan.remembered.suite
         self.__dict__["_plan"] = plan
         self.__dict__.pop("scheduled", None)
@@ -150,6 +158,7 @@ class Bench:
             threads=threads,
             local=self.local,
             fresh=self.rerun == "always",
+            outputs=self.scored_by is not None and self.scored_by.reads_outputs,
             loop=LoopOptions(checkpoint_seconds=checkpoint_seconds),
         )
         made: Executor = load_callable(spec.target, f"executor '{name}'")(options, workers)

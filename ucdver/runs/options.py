@@ -24,6 +24,8 @@ class WorkerOptions:
         local: the folder of `ucdver_local.py`, if there is one.
         fresh: run again what is done already, from the beginning.
         loop: how often to save and to report.
+        outputs: save what selection rules read at the end of runs with one checkpoint too, where there is nothing to
+            choose within the run; a run that is done and lacks it is given it.
     """
 
     runs: Path
@@ -32,4 +34,5 @@ class WorkerOptions:
     threads: int = 1
     local: Path | None = None
     fresh: bool = False
+    outputs: bool = False
     loop: LoopOptions = field(default_factory=LoopOptions)

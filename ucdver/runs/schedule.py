@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ucdver.runs.store import RunStore
-from ucdver.spec.run import RunSpec
+from ucdver.spec.run import RunRecord, RunSpec
 
 Rerun = Literal["missing", "failed", "always", "never"]
 State = Literal["cached", "failed", "to run", "not run"]
@@ -26,16 +26,24 @@ class Scheduled:
     source: str = ""
 
 
-def schedule(specs: Sequence[RunSpec], store: RunStore, rerun: Rerun = "missing") -> list[Scheduled]:
+def schedule(
+    specs: Sequence[RunSpec],
+    store: RunStore,
+    rerun: Rerun = "missing",
+    lacks: Callable[[RunRecord], bool] = lambda record: False,
+) -> list[Scheduled]:
     """Return every run with its state, under the policy for runs that ended before.
 
     `missing` runs what has no record, `failed` also what failed, `always` everything, `never` nothing.
+    A run that is done is taken up once more, unless nothing may run, where it `lacks` what a selection rule reads.
     """
     result = []
     for spec in specs:
         record = store.record(spec.key())
         if rerun == "always":
             result.append(Scheduled(spec, "to run", "--rerun always"))
+        elif record is not None and record.status == "done" and rerun != "never" and lacks(record):
+            result.append(Scheduled(spec, "to run", "done before; what selection rules read is added"))
         elif record is not None and record.status == "done":
             source = record.provenance.method_source_sha256 if record.provenance else ""
             result.append(Scheduled(spec, "cached", source=source))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ucdver.errors import PluginError, RunLockedError, SpecError, suggestion
+from ucdver.errors import DataError, PluginError, RunLockedError, SpecError, suggestion
 from ucdver.evaluate.metrics import compute
 from ucdver.registry import Registry
 from ucdver.runs.lock import RunLock
 from ucdver.runs.store import RunStore, checkpoint_name
-from ucdver.selection.outputs import LabelledTarget
+from ucdver.selection.outputs import PARTS, LabelledTarget
 from ucdver.selection.score import compute_score, load_rule, unfit
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.run import RunRecord
@@ -68,6 +68,19 @@ class Selector:
         self._sign = 1.0 if spec.higher_is_better else -1.0
         self._slot = f"{rule}@{spec.version}"
 
+    @property
+    def reads_outputs(self) -> bool:
+        """Whether the rule reads what a run saved for rules, and not just its steps or its predictions."""
+        return not PARTS.keys().isdisjoint(self._reads)
+
+    def lacks(self, record: RunRecord) -> bool:
+        """Return whether a run can have a score, has none, and has not saved what the rule reads."""
+        if not self.reads_outputs or self.unfit(record):
+            return False
+        protocol, kept = record.spec.protocol, record.selection.get(self._slot, {})
+        unscored = {checkpoint_name(done, protocol.steps) for done in protocol.checkpoint_steps()} - set(kept)
+        return bool(unscored) and self.store.lacks_outputs(record.spec)
+
     def unfit(self, record: RunRecord) -> str:
         """Return why the rule has no meaning for a run, or an empty string."""
         method = record.spec.method.name
@@ -105,6 +118,12 @@ class Selector:
     def _compute(self, record: RunRecord, step: int) -> float:
         truth = self._labelled(record, step) if self.oracle else None
         path = self.store.outputs_path(record.spec, step)
+        if self.reads_outputs and not path.is_file():
+            alone = record.spec.protocol.checkpoints == 1
+            raise DataError(
+                f"{path} is not there, and {self.rule} reads it",
+                f"run its suite with --tune N --by {self.rule}" if alone else "run it again with --rerun always",
+            )
         return compute_score(self.registry, self.rule, path, step, truth)
 
     def _labelled(self, record: RunRecord, step: int) -> LabelledTarget:

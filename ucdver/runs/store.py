@@ -75,6 +75,10 @@ class RunStore:
         """Return the file with what selection rules read of a run after `done` steps."""
         return self.folder(spec.key()) / "outputs" / f"{checkpoint_name(done, spec.protocol.steps)}.safetensors"
 
+    def lacks_outputs(self, spec: RunSpec) -> bool:
+        """Return whether what selection rules read is absent at any checkpoint of a run."""
+        return not all(self.outputs_path(spec, done).is_file() for done in spec.protocol.checkpoint_steps())
+
     def _predictions_path(self, key: str, done: int | None) -> Path:
         if done is None:
             return self.folder(key) / "predictions.parquet"

@@ -20,6 +20,7 @@ from ucdver.runs.store import RunStore
 from ucdver.seeds import scoped_seed
 from ucdver.source import source_sha256
 from ucdver.spec.run import RunRecord, RunSpec
+from ucdver.train.checkpoint import checkpoint_path
 
 #: A sign of life this often; each is a file flushed to disk.
 BEAT_SECONDS = 5.0
@@ -35,12 +36,17 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
     folder = store.folder(spec.key())
     with RunLock(folder) as lock:
         ended = store.record(spec.key())
-        if ended is not None and ended.status == "done" and not options.fresh:
-            return ended
+        done = ended is not None and ended.status == "done" and not options.fresh
+        if ended is not None and done:
+            if not (options.outputs and store.lacks_outputs(spec)):
+                return ended
+            if spec.protocol.checkpoints == 1 and checkpoint_path(folder).is_file():
+                return _with_outputs(ended, options, store, _beating(observe, lock))
         (folder / "record.json").unlink(missing_ok=True)
         _sweep(folder)
-        # A run whose process was killed left no traceback: it goes on from its checkpoint.
-        if options.fresh or (ended is not None and ended.traceback):
+        # A run whose process was killed left no traceback: it goes on from its checkpoint. One that is done and comes
+        # this far lacks outputs that its last weights alone cannot give.
+        if options.fresh or done or (ended is not None and ended.traceback):
             for left in ("checkpoints", "outputs", "predictions"):
                 shutil.rmtree(folder / left, ignore_errors=True)
             (folder / "log.jsonl").unlink(missing_ok=True)
@@ -50,6 +56,26 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
         store.write_record(record)
         notify("finished" if record.status == "done" else "failed", record, options.local)
         return record
+
+
+def _with_outputs(ended: RunRecord, options: WorkerOptions, store: RunStore, observe: Observer) -> RunRecord:
+    """Give a run that is done what selection rules read of it; return its record, which stays as it is.
+
+    Where that fails, a failed record is returned and not written: the run's result is none the worse for it.
+    """
+    spec = ended.spec
+    _sweep(store.folder(spec.key()))
+    registry = load_registry(options.local)
+    try:
+        with scoped_seed("run", spec.seed):
+            Attempt(spec, options, store, registry, torch.device(options.device)).add_outputs(observe)
+    except Exception as error:  # noqa: BLE001 - as in `_attempt`
+        return ended.model_copy(update={"status": "failed", "reason": f"{_reason(error)} (its result stays)"})
+    return ended
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, UcdverError) else f"{type(error).__name__}: {error}"
 
 
 def _sweep(folder: Path) -> None:
@@ -84,9 +110,8 @@ def _attempt(spec: RunSpec, options: WorkerOptions, store: RunStore, observe: Ob
         with scoped_seed("run", spec.seed):
             cost = Attempt(spec, options, store, registry, device).carry_out(observe)
     except Exception as error:  # noqa: BLE001 - any fault of a plugin's code must end as a record, not end the grid
-        reason = str(error) if isinstance(error, UcdverError) else f"{type(error).__name__}: {error}"
         provenance = collect(registry, device, started, sha256)
         return RunRecord(
-            spec=spec, status="failed", reason=reason, traceback=traceback.format_exc(), provenance=provenance
+            spec=spec, status="failed", reason=_reason(error), traceback=traceback.format_exc(), provenance=provenance
         )
     return RunRecord(spec=spec, status="done", cost=cost, provenance=collect(registry, device, started, sha256))

@@ -27,8 +27,10 @@ class MethodSpec(Value):
     dependency group that the method needs. `backbones` names those that it can work with, the cheapest first; empty
     means any. With `needs_images` it is not applicable to a recipe of frozen features. `unfit`, when given, is
     `(task: Task, recipe: Recipe) -> str` and says why the method is not defined for a task (too few sources, another
-    kind of network), or nothing where it is. `note` is a sentence that stands under every table with the method: where
-    a published protocol differs, or what the method leaves unused.
+    kind of network), or nothing where it is. Without `reads_target` it looks at the source alone, even where a phase
+    shows the target: target images are then neither read nor augmented in training, and no number moves. `note` is a
+    sentence that stands under every table with the method: where a published protocol differs, or what the method
+    leaves unused.
     """
 
     name: Name
@@ -41,6 +43,7 @@ class MethodSpec(Value):
     oracle: bool = False
     backbones: tuple[Name, ...] = ()
     needs_images: bool = False
+    reads_target: bool = True
     note: str = ""
     unfit: Target | None = None
 

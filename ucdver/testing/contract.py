@@ -41,7 +41,7 @@ from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import Suite
 from ucdver.spec.task import Domain, Task
 from ucdver.testing.toys import DOMAINS, LABELS
-from ucdver.train.checkpoint import load_checkpoint
+from ucdver.train.checkpoint import checkpoint_path, load_checkpoint
 from ucdver.train.loop import LoopOptions
 
 STEPS = 12
@@ -148,7 +148,7 @@ class ToyBench:
         record = execute(spec, options, lambda done, total, losses: None)
         assert record.status == "done", f"{spec.method.name} failed: {record.reason}\n{record.traceback}"
         store = RunStore(options.runs)
-        saved = load_checkpoint(store.folder(spec.key()) / "checkpoints" / "last.pt", spec.key())
+        saved = load_checkpoint(checkpoint_path(store.folder(spec.key())), spec.key())
         assert saved is not None
         scores = self._scores(store, record)
         outputs = {

@@ -29,6 +29,11 @@ class Checkpoint:
     scaler: dict[str, Any]
 
 
+def checkpoint_path(folder: Path) -> Path:
+    """Return where a run keeps its last checkpoint, `folder` being the run's."""
+    return folder / "checkpoints" / "last.pt"
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint under a temporary name, flush it, and put it in the place of the last one."""
     with atomic_path(path) as temporary:

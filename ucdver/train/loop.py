@@ -20,7 +20,7 @@ from ucdver.methods.base import Method
 from ucdver.seeds import run_seed, scoped_seed, seed_step
 from ucdver.spec.protocol import Phase
 from ucdver.spec.run import RunSpec
-from ucdver.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ucdver.train.checkpoint import Checkpoint, checkpoint_path, load_checkpoint, save_checkpoint
 from ucdver.train.guard import LossGuard
 from ucdver.train.log import RunLog
 from ucdver.train.optim import build_optimiser, set_lr
@@ -42,7 +42,10 @@ class LoopOptions:
 
 
 class Loop:
-    """Trains one method as its RunSpec says, in a folder that holds its log and its checkpoint."""
+    """Trains one method as its RunSpec says, in a folder that holds its log and its checkpoint.
+
+    Without `reads_target` the method is shown no target, whatever a phase says; all that it does see stays the same.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Loop:
         device: torch.device,
         folder: Path,
         options: LoopOptions,
+        reads_target: bool = True,
     ) -> None:
         self.spec = spec
         self.key = spec.key()
@@ -59,10 +63,11 @@ class Loop:
         self.data = data
         augment = Augment(spec.recipe.augment, BACKGROUNDS[spec.recipe.image.background] / 255)
         self.seed = run_seed(spec.task.id, spec.seed)
-        self.feeder = Feeder(data, spec.recipe.batch_size, self.seed, augment, device)
+        self.feeder = Feeder(data, spec.recipe.batch_size, self.seed, augment, device, reads_target)
+        self.reads_target = reads_target
         self.device = device
         self.options = options
-        self.path = folder / "checkpoints" / "last.pt"
+        self.path = checkpoint_path(folder)
         self.log = RunLog(folder / "log.jsonl")
         self.optim = spec.recipe.optim
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
@@ -172,7 +177,8 @@ class Loop:
         """Call `on_epoch`, seeded apart from every step, with predictions only where the method wants them."""
         views = None
         if self.method.wants_views:
-            views = training_views(self.method, self.data, phase, self.device, self.precision)
+            shown = phase if self.reads_target else phase.model_copy(update={"target": False})
+            views = training_views(self.method, self.data, shown, self.device, self.precision)
         seed_step(self.seed, number, -1 - epoch)
         self.method.on_epoch(views, epoch)
 
