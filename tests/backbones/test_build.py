@@ -59,6 +59,18 @@ def test_weights_of_a_path_are_loaded_and_hashed(registry: Registry, tmp_path: P
     assert weights_sha256(registry, recipe) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_a_folder_stands_for_the_safetensors_in_it(registry: Registry, tmp_path: Path) -> None:
+    recipe = Recipe(backbone=f"convnet_s@{tmp_path}")
+    with pytest.raises(WeightsError, match=rf"no weights at '{tmp_path}/model\.safetensors'"):
+        check_backbone(registry, recipe.backbone)
+    saved = build_backbone(registry, Recipe(backbone="convnet_s@none"))
+    save_file(saved.body.state_dict(), tmp_path / "model.safetensors")
+    found = build_backbone(registry, recipe)
+    assert all(torch.equal(value, found.body.state_dict()[name]) for name, value in saved.body.state_dict().items())
+    digest = hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()
+    assert weights_sha256(registry, recipe) == digest
+
+
 @pytest.mark.parametrize(("name", "near"), [("convnte", "convnet"), ("resnet118", "resnet18")])
 def test_an_unknown_name_brings_the_nearest(registry: Registry, name: str, near: str) -> None:
     with pytest.raises(PluginError, match=f"no backbone '{name}'; did you mean '{near}'") as caught:

@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
 
 from ucdver.backbones import timm_family
 from ucdver.errors import SpecError, WeightsError
@@ -41,6 +42,15 @@ def test_local_weights_give_timms_own_features(tmp_path: Path) -> None:
         for name in ("w.safetensors", "w.pth"):
             backbone = timm_family.build("resnet10t", tmp_path / name, 3).eval()
             torch.testing.assert_close(backbone(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_transformers_saved_are_timms(tmp_path: Path) -> None:
+    theirs = TimmWrapperForImageClassification(TimmWrapperConfig(architecture="test_resnet", num_labels=5))
+    theirs.save_pretrained(tmp_path)
+    found = timm_family.build("test_resnet", tmp_path / "model.safetensors", 3).body.state_dict()
+    expected = theirs.timm_model.state_dict()
+    assert len(found) > 20
+    assert all(torch.equal(value, expected[name]) for name, value in found.items())
 
 
 def test_only_the_classifier_is_left_out(tmp_path: Path) -> None:

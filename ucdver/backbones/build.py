@@ -10,6 +10,9 @@ from ucdver.registry import Registry, load_callable
 from ucdver.spec.plugin import BackboneSpec
 from ucdver.spec.recipe import Recipe
 
+#: The weights in a folder that a library saved a network in.
+FILE = "model.safetensors"
+
 
 def build_backbone(registry: Registry, recipe: Recipe) -> Backbone:
     """Return the recipe's backbone with its weights loaded; what does not fit is an error."""
@@ -85,6 +88,9 @@ def _locate(spec: BackboneSpec, name: str, weights: str) -> Path | None:
         found: Path = load_callable(spec.locate, f"backbone '{spec.name}'")(name, weights)
         return found
     path = Path(weights).expanduser()
+    if path.is_dir():
+        # What `save_pretrained` and timm's own saving leave in a folder.
+        path /= FILE
     if not path.is_file():
         raise WeightsError(f"there are no weights at '{path}'", f"write {name}@ and the path of a file that exists")
     return path

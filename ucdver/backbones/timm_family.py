@@ -12,8 +12,11 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import Tensor, nn
 
 from ucdver.backbones.base import Backbone
-from ucdver.backbones.weights import load_weights
+from ucdver.backbones.weights import load_state, read_weights
 from ucdver.errors import SpecError, WeightsError
+
+#: Before timm's own names where transformers saved the network.
+WRAPPER = "timm_model."
 
 
 class TimmBackbone(Backbone):
@@ -46,14 +49,16 @@ def names() -> list[str]:
 def build(name: str, weights: Path | None, channels: int) -> Backbone:
     """Return timm's network `name`, with the mean and deviation its published weights were trained with.
 
-    The classifier in a checkpoint is left out, and nothing else: any other key that is missing or left over
-    is a WeightsError.
+    A checkpoint may have been saved by timm or by transformers. Its classifier is left out, and nothing else: any other
+    key that is missing or left over is a WeightsError.
     """
     body = timm.create_model(name, pretrained=False, num_classes=0, in_chans=channels)
     config = _config(body)
     if weights is not None:
         classifier = config.get("classifier") or ()
-        load_weights(body, weights, drop=(classifier,) if isinstance(classifier, str) else tuple(classifier))
+        state = {key.removeprefix(WRAPPER): value for key, value in read_weights(weights).items()}
+        drop = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+        load_state(body, state, weights, drop=drop)
     return TimmBackbone(name, body, _per_channel(config["mean"], channels), _per_channel(config["std"], channels))
 
 
