@@ -6,9 +6,11 @@ from pathlib import Path
 
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+from torch import nn
 
-from ucdver import Backbone, WeightsError
+from ucdver import Backbone, WeightsError, load_state, read_weights
 from ucdver_tgca_pvt.pvt import PyramidVisionTransformer
+from ucdver_tgca_pvt.pvt_v2 import small_pyramid
 from ucdver_tgca_pvt.pyramids import PYRAMIDS
 from ucdver_tgca_pvt.weights import load_pyramid
 
@@ -28,8 +30,21 @@ def build(name: str, weights: Path | None, channels: int) -> Backbone:
     body = PyramidVisionTransformer(name, pyramid, channels)
     if weights is not None:
         load_pyramid(body, weights)
+    return _normalising(body, pyramid.widths[-1], channels)
+
+
+def build_v2(name: str, weights: Path | None, channels: int) -> Backbone:
+    """Return `pvt_v2_mini` (96 features), timm's PVT v2 with the numbers of `pvt_mini`; weights have timm's names."""
+    numbers = PYRAMIDS["pvt_mini"]
+    body = small_pyramid(numbers, channels)
+    if weights is not None:
+        load_state(body, read_weights(weights), weights, drop=("head",))
+    return _normalising(body, numbers.widths[-1], channels)
+
+
+def _normalising(body: nn.Module, width: int, channels: int) -> Backbone:
     mean, std = (MEAN, STD) if channels == len(MEAN) else ((0.5,) * channels, (0.5,) * channels)
-    return Backbone(body, pyramid.widths[-1], mean=mean, std=std)
+    return Backbone(body, width, mean=mean, std=std)
 
 
 def locate(name: str, source: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ucdver_tgca_pvt.pvt import STD
+from ucdver_tgca_pvt.blocks import STD
 
 #: Channels over the width between the two layers of a squeeze-and-excitation gate, as in the published code.
 SQUEEZE = 16

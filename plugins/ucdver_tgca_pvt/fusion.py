@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ucdver_tgca_pvt.pvt import EPS
+from ucdver_tgca_pvt.blocks import EPS
 from ucdver_tgca_pvt.tgca import TopicContext
 
 

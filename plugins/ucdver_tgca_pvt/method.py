@@ -13,6 +13,7 @@ from ucdver import Backbone, Batch, Method, MethodConfig, ParameterGroup, Predic
 from ucdver_tgca_pvt.config import LoraConfig, TgcaConfig
 from ucdver_tgca_pvt.network import TokenNetwork
 from ucdver_tgca_pvt.pvt import PyramidVisionTransformer
+from ucdver_tgca_pvt.trunk import TokenPyramid
 
 #: The annotator whose tensor the multimodal methods read.
 TEXT = "bert_tokens"
@@ -36,19 +37,24 @@ class LORA(Method):
     reads_text: ClassVar[bool] = False
 
     def __init__(self, task: TaskInfo, backbone: Backbone, config: LoraConfig) -> None:
-        body = backbone.body
-        if not isinstance(body, PyramidVisionTransformer):
-            raise SpecError(
-                f"this method rebuilds a PVT, and the recipe's backbone is a {type(body).__name__}",
-                "set backbone = 'pvt_small@hub' in [recipe], or bench tgca_pvt_small, which brings its own",
-            )
-        super().__init__(replace(task, bottleneck=0), backbone, config)
+        super().__init__(replace(task, bottleneck=0), self.pyramid_of(backbone), config)
+        body = self.pyramid
         body.set_drop_path(config.drop_path)
         layout = config.layout(text=self._text_shape(task))
         self.network = TokenNetwork(body.pyramid, layout, backbone.mean.shape[1])
         self.feature_dim = layout.fusion_width(body.pyramid)
         self.head = nn.Linear(self.feature_dim, task.num_classes)
         self.decay_tokens = layout.switches.decay_tokens
+
+    @classmethod
+    def pyramid_of(cls, backbone: Backbone) -> Backbone:
+        """Return a backbone whose body is a `TokenPyramid`: here the recipe's; what is no PVT is a SpecError."""
+        if not isinstance(backbone.body, PyramidVisionTransformer):
+            raise SpecError(
+                f"this method rebuilds a PVT, and the recipe's backbone is a {type(backbone.body).__name__}",
+                "set backbone = 'pvt_small@hub' in [recipe], or bench tgca_pvt_small, which brings its own",
+            )
+        return backbone
 
     @classmethod
     def needed_extras(cls, config: LoraConfig) -> tuple[str, ...]:
@@ -74,9 +80,9 @@ class LORA(Method):
         return fused
 
     @property
-    def pyramid(self) -> PyramidVisionTransformer:
+    def pyramid(self) -> TokenPyramid:
         """The backbone's body."""
-        return cast(PyramidVisionTransformer, self.backbone.body)
+        return cast(TokenPyramid, self.backbone.body)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the fused token [B, feature_dim] of pictures that stand alone, without text and topics."""

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ucdver import SpecError
+from ucdver_tgca_pvt.blocks import STD, as_map, initialise
 from ucdver_tgca_pvt.fla import FrequencyGate
 from ucdver_tgca_pvt.fusion import FusionBlock
 from ucdver_tgca_pvt.layout import Layout
-from ucdver_tgca_pvt.pvt import STD, PyramidVisionTransformer, Stage, as_map, initialise, split_position
 from ucdver_tgca_pvt.pyramids import STAGES, Pyramid
 from ucdver_tgca_pvt.tgca import TopicContext, attend_topics, group_weights
 from ucdver_tgca_pvt.tokens import class_row, enhance, gather, select
+from ucdver_tgca_pvt.trunk import Stage, TokenPyramid, split_position
 
 LAST = STAGES - 1
 
@@ -46,8 +47,9 @@ class TokenNetwork(nn.Module):
         width, hidden = pyramid.widths[-1], layout.fusion_width(pyramid)
         early = [stage for stage in layout.stages() if stage < LAST]
         inputs = (channels, *pyramid.widths[:-1])
-        self.class_token = nn.ParameterDict({_key(i): _token(pyramid.widths[i]) for i in early})
-        own = not layout.switches.share_position
+        bare = early if pyramid.class_token else layout.stages()
+        self.class_token = nn.ParameterDict({_key(i): _token(pyramid.widths[i]) for i in bare})
+        own = pyramid.side and not layout.switches.share_position
         self.class_position = nn.ParameterDict({_key(i): _token(pyramid.widths[i]) for i in early if own})
         self.local_proj = nn.ModuleDict({_key(i): _projection(pyramid.widths[i], width) for i in early})
         self.global_proj = nn.ModuleDict({_key(i): _projection(pyramid.widths[i], width) for i in early})
@@ -70,7 +72,7 @@ class TokenNetwork(nn.Module):
 
     def forward(
         self,
-        pyramid: PyramidVisionTransformer,
+        pyramid: TokenPyramid,
         images: Tensor,
         topics: Tensor | None = None,
         text: Tensor | None = None,
@@ -92,18 +94,19 @@ class TokenNetwork(nn.Module):
         fused: Tensor = self.fusion(tokens + self.position, weights)
         return fused
 
-    def vision(self, pyramid: PyramidVisionTransformer, images: Tensor, weights: Tensor | None) -> Tensor:
+    def vision(self, pyramid: TokenPyramid, images: Tensor, weights: Tensor | None) -> Tensor:
         """Return the normed tokens [B, T, C]: global ones of stages 4 to 1, then the local ones."""
         return cast(Tensor, pyramid.norm(self.assemble(self.outputs(pyramid, images), weights)))
 
-    def outputs(self, pyramid: PyramidVisionTransformer, images: Tensor) -> list[StageOutput]:
+    def outputs(self, pyramid: TokenPyramid, images: Tensor) -> list[StageOutput]:
         """Return what each of the four stages gives for normalised pictures."""
         pyramid.check(images)
         found, x = [], images
         for number, stage in enumerate(pyramid.stages()):
             x = self.gate[_key(number)](x) if _key(number) in self.gate else x
             grid = pyramid.grid(number, x)
-            tokens, maps = self._run(stage, self._embed(pyramid, stage, number, x, grid), grid, number)
+            tokens = self._embed(pyramid, stage, number, x, grid)
+            tokens, maps = self._run(stage, tokens, grid, wanted=number in self.layout.stages())
             found.append(self._choose(pyramid.pyramid, number, tokens, maps))
             x = as_map(tokens[:, tokens.shape[1] - grid[0] * grid[1] :], grid)
         return found
@@ -126,24 +129,34 @@ class TokenNetwork(nn.Module):
             return torch.cat([tokens, torch.cat(local, dim=1).flip(1)], dim=1)
         return torch.cat([tokens, *local[::-1]], dim=1)
 
-    def _embed(
-        self, pyramid: PyramidVisionTransformer, stage: Stage, number: int, x: Tensor, grid: tuple[int, int]
-    ) -> Tensor:
+    def _embed(self, pyramid: TokenPyramid, stage: Stage, number: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
         """Return the stage's tokens, positions added, behind its class token if it has one."""
-        own, position = split_position(stage.position, grid, has_class_slot=number == LAST)
-        tokens: Tensor = stage.embed(x) + position
-        if number == LAST:
-            cls, slot = pyramid.cls_token, own
-        elif _key(number) in self.class_token:
-            cls = self.class_token[_key(number)]
-            slot = position[:, :1] if self.layout.switches.share_position else self.class_position[_key(number)]
-        else:
-            return tokens
-        return torch.cat([(cls + cast(Tensor, slot)).expand(len(tokens), -1, -1), tokens], dim=1)
+        tokens: Tensor = stage.embed(x)
+        own = position = None
+        if stage.position is not None:
+            own, position = split_position(stage.position, grid, has_class_slot=number == LAST)
+            tokens = tokens + position
+        cls = self._class_token(pyramid, number, own, position)
+        return tokens if cls is None else torch.cat([cls.expand(len(tokens), -1, -1), tokens], dim=1)
 
-    def _run(self, stage: Stage, tokens: Tensor, grid: tuple[int, int], number: int) -> tuple[Tensor, list[Tensor]]:
-        """Return the tokens after the stage's blocks, and the attention maps where it is to choose by them."""
-        maps, wanted = [], number in self.layout.stages()
+    def _class_token(
+        self, pyramid: TokenPyramid, number: int, own: Tensor | None, position: Tensor | None
+    ) -> Tensor | None:
+        """Return a stage's class token [1, 1, C], its position added where positions are embedded."""
+        key = _key(number)
+        if number == LAST and pyramid.cls_token is not None:
+            return pyramid.cls_token + cast(Tensor, own)
+        if key not in self.class_token:
+            return None
+        cls = cast(Tensor, self.class_token[key])
+        if position is None:
+            return cls
+        slot = position[:, :1] if self.layout.switches.share_position else self.class_position[key]
+        return cls + slot
+
+    def _run(self, stage: Stage, tokens: Tensor, grid: tuple[int, int], wanted: bool) -> tuple[Tensor, list[Tensor]]:
+        """Return the tokens after the stage, and the attention maps of its blocks where they are wanted."""
+        maps = []
         for block in stage.blocks:
             if self.layout.recompute and torch.is_grad_enabled():
                 tokens, one = checkpoint(block, tokens, grid, wanted, use_reentrant=False)
@@ -151,7 +164,7 @@ class TokenNetwork(nn.Module):
                 tokens, one = block(tokens, grid, wanted)
             if one is not None:
                 maps.append(one)
-        return tokens, maps
+        return tokens if stage.norm is None else stage.norm(tokens), maps
 
     def _choose(self, pyramid: Pyramid, number: int, tokens: Tensor, maps: list[Tensor]) -> StageOutput:
         if not maps:

@@ -9,8 +9,14 @@ _TGCA = (
     "Chen et al., TGCA-PVT: Topic-Guided Context-Aware Pyramid Vision Transformer for Sticker Emotion Recognition, "
     "ACM MM 2024"
 )
+_PVT_V2 = "Wang et al., PVT v2: Improved Baselines with Pyramid Vision Transformer, CVMJ 2022"
 #: The cheapest first: with it the contract is checked.
 _PYRAMIDS = ("pvt_mini", "pvt_tiny", "pvt_small")
+#: The same of PVT v2, with timm's names and those of its weights.
+_PYRAMIDS_V2 = (
+    "pvt_v2_mini",
+    *(f"pvt_v2_b{size}{weights}" for weights in ("", ".in1k") for size in range(6)),
+)
 _PROTOCOL = (
     "the published numbers are of the epoch that was best on the test images; here no label of a test image "
     "chooses anything"
@@ -34,7 +40,7 @@ def _method(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
 
 @hookimpl
 def ucdver_methods() -> list[MethodSpec]:
-    """Return LORA and TGCA-PVT, of vision alone and with text, and TGCA-PVT at the size of emoji."""
+    """Return LORA and TGCA-PVT, of vision alone and with text, at the size of emoji and on PVT v2."""
     return [
         _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
         _method("lora_mm", "LORAMultimodal", "LORA with the text on the picture, read by a frozen BERT", _LORA),
@@ -52,6 +58,17 @@ def ucdver_methods() -> list[MethodSpec]:
             needs_images=True,
             reads_target=False,
             note="it trains its own network, pvt_mini from scratch; the recipe's backbone and bottleneck are unused",
+        ),
+        MethodSpec(
+            name="tgca_pvtv2",
+            version="1",
+            target="ucdver_tgca_pvt.method_v2:TGCAPVTv2",
+            settings=("uda", "uc"),
+            summary="TGCA-PVT on timm's PVT v2 (pvt_v2_b0 to pvt_v2_b5), with a class token added to every stage",
+            paper=f"{_TGCA}; {_PVT_V2}",
+            backbones=_PYRAMIDS_V2,
+            needs_images=True,
+            note="TGCA-PVT is published on PVT v1 alone; on PVT v2 it is another network, without published numbers",
         ),
     ]
 
@@ -75,7 +92,7 @@ def ucdver_annotators() -> list[AnnotatorSpec]:
 
 @hookimpl
 def ucdver_backbones() -> list[BackboneSpec]:
-    """Return PVT v1, and a pyramid for small pictures."""
+    """Return PVT v1, and pyramids of v1 and v2 for small pictures; timm has PVT v2 itself."""
     published = "the networks as ucdver; the weights Apache-2.0, as their page on the hub says"
     paper = "Wang et al., Pyramid Vision Transformer, ICCV 2021"
     return [
@@ -94,7 +111,13 @@ def ucdver_backbones() -> list[BackboneSpec]:
             target="ucdver_tgca_pvt.backbone:build",
             weights=("none", "path"),
             summary="PVT's structure at 0.4 M parameters, for 24 to 96 pixels; sides that are multiples of 8",
-        )
+        ),
+        BackboneSpec(
+            name="pvt_v2_mini",
+            target="ucdver_tgca_pvt.backbone:build_v2",
+            weights=("none", "path"),
+            summary="the structure of timm's PVT v2 with the numbers of pvt_mini",
+        ),
     ]
 
 

@@ -18,7 +18,9 @@ class Pyramid:
         mlp_ratios: hidden width of a block's MLP over its width.
         reductions: side of the patches of the map that share one key and value.
         patches: side of the patch that becomes one token of the stage.
-        side: pictures' side, in pixels, for which the position embeddings are made; other sides resize them.
+        side: pictures' side, in pixels, for which the position embeddings are made; other sides resize them. 0 where
+            positions are not embedded.
+        class_token: whether the last stage has a class token of its own.
     """
 
     widths: tuple[int, int, int, int]
@@ -28,6 +30,7 @@ class Pyramid:
     reductions: tuple[int, int, int, int]
     patches: tuple[int, int, int, int]
     side: int
+    class_token: bool = True
 
     def grid(self, stage: int, side: int) -> int:
         """Return how many tokens stage `stage` (0 to 3) has along a side of `side` pixels."""

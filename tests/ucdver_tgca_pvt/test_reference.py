@@ -8,11 +8,12 @@ from naive.reference import Case, case
 from naive.tgca_names import diagonals, split
 from torch import Tensor, nn
 
+from ucdver_tgca_pvt.blocks import plain_block
 from ucdver_tgca_pvt.config import LoraConfig, TgcaConfig
 from ucdver_tgca_pvt.fla import FrequencyGate
 from ucdver_tgca_pvt.fusion import FusionBlock
 from ucdver_tgca_pvt.network import TokenNetwork
-from ucdver_tgca_pvt.pvt import Block, PyramidVisionTransformer
+from ucdver_tgca_pvt.pvt import PyramidVisionTransformer
 from ucdver_tgca_pvt.pyramids import Pyramid
 from ucdver_tgca_pvt.tgca import TopicContext, group_weights
 from ucdver_tgca_pvt.tokens import class_row, gather, select
@@ -77,7 +78,7 @@ class Whole:
 def test_block(name: str, want_map: bool) -> None:
     ref = case(name)
     c = ref.config
-    block = Block(c["dim"], c["num_heads"], c["sr_ratio"], c["mlp_ratio"])
+    block = plain_block(c["dim"], c["num_heads"], c["sr_ratio"], c["mlp_ratio"])
     block.load_state_dict(parameters(ref))
     block.double().eval()
     x, grid = leaf(ref, "in.x"), tuple(c["grid"])
