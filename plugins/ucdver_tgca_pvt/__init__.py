@@ -1,1 +1,1 @@
-"""TGCA-PVT and its parent LORA: a pyramid vision transformer whose local tokens and topics decide the emotion."""
+"""Emotion specialists: TGCA-PVT and its parent LORA, whose local tokens and topics decide the emotion; and WSCNet."""

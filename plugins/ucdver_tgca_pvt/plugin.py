@@ -1,4 +1,4 @@
-"""What TGCA-PVT registers: methods, the pyramids they are built on, and the recipe of their release."""
+"""What the emotion specialists register: TGCA-PVT, its parent and its variants, WSCNet, pyramids, and a recipe."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ _TGCA = (
     "ACM MM 2024"
 )
 _PVT_V2 = "Wang et al., PVT v2: Improved Baselines with Pyramid Vision Transformer, CVMJ 2022"
+_WSCNET = (
+    "Yang et al., Weakly Supervised Coupled Networks for Visual Sentiment Analysis, CVPR 2018; She et al., WSCNet, "
+    "IEEE Transactions on Multimedia 22(5), 2020"
+)
 #: The cheapest first: with it the contract is checked.
 _PYRAMIDS = ("pvt_mini", "pvt_tiny", "pvt_small")
 #: The same of PVT v2, with timm's names and those of its weights.
@@ -40,7 +44,7 @@ def _method(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
 
 @hookimpl
 def ucdver_methods() -> list[MethodSpec]:
-    """Return LORA and TGCA-PVT, of vision alone and with text, at the size of emoji and on PVT v2."""
+    """Return LORA and TGCA-PVT, of vision alone and with text, at the size of emoji, on PVT v2; and WSCNet."""
     return [
         _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
         _method("lora_mm", "LORAMultimodal", "LORA with the text on the picture, read by a frozen BERT", _LORA),
@@ -69,6 +73,20 @@ def ucdver_methods() -> list[MethodSpec]:
             backbones=_PYRAMIDS_V2,
             needs_images=True,
             note="TGCA-PVT is published on PVT v1 alone; on PVT v2 it is another network, without published numbers",
+        ),
+        MethodSpec(
+            name="wscnet",
+            version="1",
+            target="ucdver_tgca_pvt.wscnet.method:WSCNet",
+            settings=("uda", "uc"),
+            summary="a sentiment map detected from labels of whole pictures, and coupled with the features",
+            paper=_WSCNET,
+            needs_images=True,
+            unfit="ucdver_tgca_pvt.wscnet.applicable:needs_maps",
+            note=(
+                "released with ResNet-101 at 448 pixels, 25 epochs of SGD at 0.0001, divided by ten every seventh; "
+                "here network, size and schedule are the recipe's, and its bottleneck is unused"
+            ),
         ),
     ]
 

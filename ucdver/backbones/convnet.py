@@ -40,6 +40,13 @@ class ConvNet(nn.Module):
         features: Tensor = self.layers(images.contiguous(memory_format=torch.channels_last))
         return features
 
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Return the maps [B, widths[-1], H', W'] that `forward` pools, a sixteenth of the sides, rounded up."""
+        maps = images.contiguous(memory_format=torch.channels_last)
+        for layer in list(self.layers)[:-2]:
+            maps = layer(maps)
+        return maps
+
 
 def build(name: str, weights: Path | None, channels: int) -> Backbone:
     """Return `convnet` or `convnet_s`; weights that do not fit are a WeightsError."""
