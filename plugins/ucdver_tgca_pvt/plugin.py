@@ -72,6 +72,7 @@ def ucdver_methods() -> list[MethodSpec]:
             paper=f"{_TGCA}; {_PVT_V2}",
             backbones=_PYRAMIDS_V2,
             needs_images=True,
+            reads_target=False,
             note="TGCA-PVT is published on PVT v1 alone; on PVT v2 it is another network, without published numbers",
         ),
         MethodSpec(
@@ -82,6 +83,7 @@ def ucdver_methods() -> list[MethodSpec]:
             summary="a sentiment map detected from labels of whole pictures, and coupled with the features",
             paper=_WSCNET,
             needs_images=True,
+            reads_target=False,
             unfit="ucdver_tgca_pvt.wscnet.applicable:needs_maps",
             note=(
                 "released with ResNet-101 at 448 pixels, 25 epochs of SGD at 0.0001, divided by ten every seventh; "
