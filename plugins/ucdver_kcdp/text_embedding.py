@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from ucdver import WeightsError
 from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
+from ucdver_kcdp.projections import LENGTH, WIDTH, Projections, load_projections, weights_file
 
-Kind = Literal["clip", "minilm", "hashed"]
+Kind = Literal["clip", "minilm", "minilm_small", "hashed"]
 
 CLIP_FILES = (
     "text_encoder/config.json",
@@ -110,6 +111,27 @@ class MiniLMText(TextEncoder):
         return self._model(**read).last_hidden_state.float() * mask.unsqueeze(2), mask
 
 
+class SmallText(TextEncoder):
+    """MiniLM's hidden states, mapped to 128 numbers a token by the small image-text model; padding is zero.
+
+    Args:
+        device: where it computes.
+        projections: the image-text model's; those that ship with this package by default.
+    """
+
+    def __init__(self, device: torch.device, projections: Projections | None = None) -> None:
+        self._states = MiniLMText(minilm_folder(""), device, LENGTH)
+        made = load_projections(weights_file()) if projections is None else projections
+        self._map = _frozen(made.text, device)
+        self.width, self.length = WIDTH, LENGTH
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return tokens and mask; see `TextEncoder`."""
+        states, mask = self._states.encode(texts)
+        return self._map(states) * mask.unsqueeze(2), mask
+
+
 class HashedText(TextEncoder):
     """One normal vector a word, drawn from its hash, behind one for the beginning; zeros where the text ended."""
 
@@ -137,7 +159,8 @@ def load_text_encoder(kind: Kind, model: str, device: torch.device, *, fetch: bo
 
     Args:
         kind: which.
-        model: for `clip` the diffusion pipeline's folder or hub name; for `minilm` a folder, or "" for the package's.
+        model: for `clip` the diffusion pipeline's folder or hub name; for `minilm` a folder, or "" for the package's;
+            else not read.
         device: where it computes.
         fetch: whether weights may be downloaded.
 
@@ -147,7 +170,9 @@ def load_text_encoder(kind: Kind, model: str, device: torch.device, *, fetch: bo
     if kind == "hashed":
         return HashedText()
     if kind == "minilm":
-        return MiniLMText(_minilm_folder(model), device)
+        return MiniLMText(minilm_folder(model), device)
+    if kind == "minilm_small":
+        return SmallText(device)
     return ClipText(model_folder(model, CLIP_FILES, "'model'", fetch=fetch), device)
 
 
@@ -158,13 +183,17 @@ def text_encoder_sha256(kind: Kind, model: str, *, fetch: bool) -> str:
 
     def compute() -> str:
         if kind == "minilm":
-            return folder_sha256(_minilm_folder(model), MINILM_FILES)
+            return folder_sha256(minilm_folder(model), MINILM_FILES)
+        if kind == "minilm_small":
+            own = folder_sha256(weights_file().parent, (weights_file().name,))
+            return f"{own} {folder_sha256(minilm_folder(''), MINILM_FILES)}"
         return folder_sha256(model_folder(model, CLIP_FILES, "'model'", fetch=fetch), CLIP_FILES)
 
     return sha256_if_here(compute, fetch=fetch)
 
 
-def _minilm_folder(model: str) -> Path:
+def minilm_folder(model: str) -> Path:
+    """Return the folder with MiniLM: the one named, or for "" that of the installed package; else a WeightsError."""
     if model:
         folder = Path(model).expanduser()
         if not folder.is_dir():
