@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ucdver import AnnotatorSpec, MethodSpec, hookimpl
+from ucdver import AnnotatorSpec, BackboneSpec, MethodSpec, SuiteSpec, hookimpl
 
 PAPER = (
     "Yin et al., Knowledge-Aligned Counterfactual-Enhancement Diffusion Perception for Unsupervised Cross-Domain "
@@ -46,6 +46,34 @@ def _small(name: str, target: str, summary: str) -> MethodSpec:
         extra="weights",
         note=f"it trains networks of its own and leaves the recipe's unused; their {SAW}",
     )
+
+
+@hookimpl
+def ucdver_backbones() -> list[BackboneSpec]:
+    """Return the image encoder of the small image-text model."""
+    return [
+        BackboneSpec(
+            name="emoji_image_text",
+            target="ucdver_kcdp.image_text:build",
+            weights=("package",),
+            locate="ucdver_kcdp.image_text:locate",
+            summary="EfficientNet-Lite0 mapped by kcdp_small's image-text model; 128 features",
+            licence=SMALL_LICENCE,
+            note=f"its {SAW}",
+        )
+    ]
+
+
+@hookimpl
+def ucdver_suites() -> list[SuiteSpec]:
+    """Return the suite that tells what the method adds from what its weights add."""
+    return [
+        SuiteSpec(
+            name="emoji_image_text",
+            resource="ucdver_kcdp:suites/emoji_image_text.toml",
+            summary="emoji_frozen's methods on the features of kcdp_small's image encoder, and kcdp_small",
+        ),
+    ]
 
 
 @hookimpl

@@ -110,6 +110,7 @@ class Leaderboard:
         absent: by data set that some column lacks, what to type.
         cautions: by data set, what must stand under a table of it.
         notes: by method, what its spec says under every table.
+        backbone_note: what is to be said of the backbone's weights; may be empty.
     """
 
     suite: str
@@ -133,6 +134,7 @@ class Leaderboard:
     oracle_selection: bool = False
     cautions: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    backbone_note: str = ""
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""
