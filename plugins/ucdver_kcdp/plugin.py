@@ -17,11 +17,21 @@ SAW = (
     "weights saw emoji without a face, drawn by all eleven icon sets, with their names, and ImageNet and text "
     "through EfficientNet-Lite0 and MiniLM; no face emoji"
 )
+#: What `kcdp_small` is without, by the name of the variant: the rows of the suite `emoji_kcdp_ablation`.
+_VARIANTS = {
+    "no_knowledge": ("WithoutKnowledge", "with the empty prompt for knowledge"),
+    "no_lora": ("WithoutLora", "with the U-Net frozen"),
+    "no_moe": ("WithoutMoe", "with a linear layer for the experts"),
+    "no_cliea": ("WithoutCliea", "without alignment and pseudo-labels"),
+    "no_counterfactuals": ("WithoutCounterfactuals", "with the factual prompts alone"),
+    "caption_only": ("CaptionOnly", "with captions and no triples"),
+    "triples_only": ("TriplesOnly", "with triples and no captions"),
+}
 
 
 @hookimpl
 def ucdver_methods() -> list[MethodSpec]:
-    """Return KCDP, and KCDP at the size of emoji."""
+    """Return KCDP, KCDP at the size of emoji, and the latter without each of its parts."""
     return [
         MethodSpec(
             name="kcdp",
@@ -32,6 +42,10 @@ def ucdver_methods() -> list[MethodSpec]:
             paper=PAPER,
         ),
         _small("kcdp_small", "small:KCDPSmall", "KCDP on a small diffusion model of its own, in minutes on two cores"),
+        *(
+            _small(f"kcdp_small_{name}", f"ablations:{cls}", f"kcdp_small with LoRA, {what}: an ablation")
+            for name, (cls, what) in _VARIANTS.items()
+        ),
     ]
 
 
@@ -66,12 +80,17 @@ def ucdver_backbones() -> list[BackboneSpec]:
 
 @hookimpl
 def ucdver_suites() -> list[SuiteSpec]:
-    """Return the suite that tells what the method adds from what its weights add."""
+    """Return the suites that tell what the method adds from what its weights add, and what each part adds."""
     return [
         SuiteSpec(
             name="emoji_image_text",
             resource="ucdver_kcdp:suites/emoji_image_text.toml",
             summary="emoji_frozen's methods on the features of kcdp_small's image encoder, and kcdp_small",
+        ),
+        SuiteSpec(
+            name="emoji_kcdp_ablation",
+            resource="ucdver_kcdp:suites/emoji_kcdp_ablation.toml",
+            summary="kcdp_small with LoRA, and without each of its parts",
         ),
     ]
 
