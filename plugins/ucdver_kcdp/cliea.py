@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ucdver_kcdp.shared_attention import pooled_attention
+
 Pool = Literal["mean", "masked_mean", "label_tokens"]
 
 #: Temperature and heads of the release.
@@ -76,35 +78,21 @@ class CLIEA(nn.Module):
 
     def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return the emotional embeddings [B, K, d] of every prompt with each image's knowledge [B, T, d]."""
-        attended = self._attended(knowledge)
-        if self.pool == "mean":
-            pooled = attended.mean(2)
-        else:
-            weights = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")
-            pooled = (attended * weights.unsqueeze(3)).sum(2) / weights.sum(2, keepdim=True)
-        # An affine map of a mean is the mean of the maps, and there are K embeddings where there were K T tokens.
-        emotions: Tensor = self.attention.out_proj(pooled)
-        return emotions
-
-    def _attended(self, knowledge: Tensor) -> Tensor:
-        """Return what every token of [prompt; knowledge] attends to, before the last projection, [B, K, L + T, d].
-
-        The result is that of `nn.MultiheadAttention` on the B * K sequences. Query, key and value of a token do not
-        depend on the other tokens, so those of the knowledge are computed once and not for each of the K prompts.
-        """
-        layer, batch, classes = self.attention, len(knowledge), len(self.prompts)
+        layer, length = self.attention, self.prompts.shape[1]
         of_prompts, of_knowledge = (
             F.linear(tokens, layer.in_proj_weight, layer.in_proj_bias)
             for tokens in (self.prompts.to(knowledge.dtype), knowledge)
         )
-        joined = torch.cat(
-            [of_prompts.expand(batch, -1, -1, -1), of_knowledge.unsqueeze(1).expand(-1, classes, -1, -1)], dim=2
-        ).flatten(0, 1)
-        query, key, value = (
-            part.view(*part.shape[:2], layer.num_heads, -1).transpose(1, 2) for part in joined.chunk(3, dim=2)
+        counts = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")
+        if self.pool == "mean":
+            counts = torch.ones_like(counts)
+        weights = (counts / counts.sum(2, keepdim=True)).to(knowledge.dtype)
+        pooled = pooled_attention(
+            of_prompts, of_knowledge, weights[..., :length], weights[..., length:], layer.num_heads
         )
-        attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        return attended.view(batch, classes, *attended.shape[1:])
+        # An affine map of a mean is the mean of the maps.
+        emotions: Tensor = layer.out_proj(pooled)
+        return emotions
 
     def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:
         """Remember nothing: what CLIEA knows is learnt by gradient."""
