@@ -51,6 +51,8 @@ _PUBLIC = {
     "MixedOutputs": "ucdver.selection.outputs",
     "LabelledTarget": "ucdver.selection.outputs",
     "Backbone": "ucdver.backbones.base",
+    "efficientnet_lite0": "ucdver.backbones.package",
+    "efficientnet_lite0_sha256": "ucdver.backbones.package",
     "load_state": "ucdver.backbones.weights",
     "read_weights": "ucdver.backbones.weights",
     "Method": "ucdver.methods.base",
@@ -63,6 +65,8 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from ucdver.backbones.base import Backbone as Backbone
+    from ucdver.backbones.package import efficientnet_lite0 as efficientnet_lite0
+    from ucdver.backbones.package import efficientnet_lite0_sha256 as efficientnet_lite0_sha256
     from ucdver.backbones.weights import load_state as load_state
     from ucdver.backbones.weights import read_weights as read_weights
     from ucdver.data.annotator import Annotator as Annotator

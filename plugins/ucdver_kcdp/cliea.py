@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ucdver_kcdp.shared_attention import pooled_attention
+
 Pool = Literal["mean", "masked_mean", "label_tokens"]
 
 #: Temperature and heads of the release.
@@ -76,15 +78,21 @@ class CLIEA(nn.Module):
 
     def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return the emotional embeddings [B, K, d] of every prompt with each image's knowledge [B, T, d]."""
-        batch, classes = len(knowledge), len(self.prompts)
-        prompts = self.prompts.to(knowledge.dtype).expand(batch, -1, -1, -1)
-        tokens = torch.cat([prompts, knowledge.unsqueeze(1).expand(-1, classes, -1, -1)], dim=2).flatten(0, 1)
-        whole: Tensor = self.attention(tokens, tokens, tokens, need_weights=False)[0]
-        attended = whole.view(batch, classes, *whole.shape[1:])
+        layer, length = self.attention, self.prompts.shape[1]
+        of_prompts, of_knowledge = (
+            F.linear(tokens, layer.in_proj_weight, layer.in_proj_bias)
+            for tokens in (self.prompts.to(knowledge.dtype), knowledge)
+        )
+        counts = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")
         if self.pool == "mean":
-            return attended.mean(2)
-        weights = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")
-        return (attended * weights.unsqueeze(3)).sum(2) / weights.sum(2, keepdim=True)
+            counts = torch.ones_like(counts)
+        weights = (counts / counts.sum(2, keepdim=True)).to(knowledge.dtype)
+        pooled = pooled_attention(
+            of_prompts, of_knowledge, weights[..., :length], weights[..., length:], layer.num_heads
+        )
+        # An affine map of a mean is the mean of the maps.
+        emotions: Tensor = layer.out_proj(pooled)
+        return emotions
 
     def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:
         """Remember nothing: what CLIEA knows is learnt by gradient."""

@@ -43,6 +43,8 @@ class KCDPConfig(MethodConfig):
     checkpointing: bool = Field(default=False, description="recompute activations: less memory, same gradients")
     normalisation: Literal["minus_one_to_one", "imagenet_once", "imagenet_twice"] = "minus_one_to_one"
     latent: Literal["scaled", "unscaled", "scaled_sample"] = "scaled"
+    size: int = Field(default=0, ge=0, le=2048, description="side at which pictures are read; 0: as they come")
+    cached_latents: bool = Field(default=False, description="train on latents that were computed once, unaugmented")
     detach_maps: bool = Field(default=True, description="attention maps are constants to the gradient")
     lora_rank: int = Field(default=8, ge=1, json_schema_extra={"search": [4, 16]})
     lora_alpha: float = Field(default=8.0, gt=0)
@@ -101,8 +103,10 @@ class KCDPConfig(MethodConfig):
                 f"features are cached with caption and triples or with neither, and knowledge is '{self.knowledge}': "
                 "set cached = false"
             )
-        if self.uses_cache and self.knowledge == "none" and self.text_encoder != "clip":
+        if self.uses_cache and self.knowledge == "none" and not self.has_plain_features:
             raise ValueError("cached features without knowledge are of CLIP's empty prompt: set cached = false")
+        if self.cached_latents and self.latent == "scaled_sample":
+            raise ValueError("latents that are computed once are the posterior's mean: set latent = 'scaled'")
         if self.knowledge_form == "released" and self.text_encoder != "clip":
             raise ValueError("the released form of the knowledge is CLIP's: set knowledge_form = 'mean'")
         if "{}" not in self.template:
@@ -115,18 +119,32 @@ class KCDPConfig(MethodConfig):
         return self.mode == "frozen" and self.cached
 
     @property
+    def has_plain_features(self) -> bool:
+        """Whether there is an annotator of features without knowledge for this text encoder."""
+        return self.text_encoder == "clip"
+
+    @property
     def knowledge_extra(self) -> str:
         """The annotator of the knowledge, or an empty string."""
         if self.knowledge == "none":
             return ""
-        return f"kcdp_knowledge{self._suffix}"
+        return f"{self._prefix}_knowledge{self._suffix}"
 
     @property
     def features_extra(self) -> str:
         """The annotator of the cached features, or an empty string."""
         if not self.uses_cache:
             return ""
-        return "kcdp_features_plain" if self.knowledge == "none" else f"kcdp_features{self._suffix}"
+        return f"{self._prefix}_features{'_plain' if self.knowledge == 'none' else self._suffix}"
+
+    @property
+    def latents_extra(self) -> str:
+        """The annotator of the cached latents, or an empty string."""
+        return f"{self._prefix}_latents" if self.cached_latents and not self.uses_cache else ""
+
+    @property
+    def _prefix(self) -> str:
+        return "kcdp"
 
     @property
     def _suffix(self) -> str:

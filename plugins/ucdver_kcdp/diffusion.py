@@ -80,7 +80,8 @@ def load_diffusion(model: str, *, fetch: bool = True) -> Diffusion:
     """Return the parts of a pipeline.
 
     Args:
-        model: a folder that a Stable Diffusion pipeline's `save_pretrained` wrote, a name on the hub, or "random_tiny".
+        model: a folder that a Stable Diffusion pipeline's `save_pretrained` wrote, a name on the hub, "emoji_small"
+            (which ships with this package), or "random_tiny".
         fetch: whether it may be downloaded.
 
     Raises:
@@ -95,8 +96,10 @@ def load_diffusion(model: str, *, fetch: bool = True) -> Diffusion:
 
     folder = model_folder(model, FILES, "'model'", fetch=fetch)
     try:
-        unet = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True, use_safetensors=True)
-        vae = AutoencoderKL.from_pretrained(folder / "vae", local_files_only=True, use_safetensors=True)
+        # Files may hold half precision, as those that ship with this package do.
+        how = {"local_files_only": True, "use_safetensors": True, "torch_dtype": torch.float32}
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **how)
+        vae = AutoencoderKL.from_pretrained(folder / "vae", **how)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         first_line = str(error).strip().partition("\n")[0]
         hint = "name a folder with 'unet' and 'vae', as save_pretrained of a Stable Diffusion pipeline writes it"

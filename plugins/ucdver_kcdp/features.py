@@ -14,7 +14,7 @@ from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SpecError
 from ucdver_kcdp.diffusion import RANDOM_TINY, STABLE_DIFFUSION, diffusion_sha256, load_diffusion
 from ucdver_kcdp.knowledge import Knowledge
 from ucdver_kcdp.perception import DiffusionPerceiver, PerceptionOptions, feature_channels
-from ucdver_kcdp.text_embedding import load_text_encoder, text_encoder_sha256
+from ucdver_kcdp.text_embedding import Kind, load_text_encoder, text_encoder_sha256
 
 #: Up to this side of the finest map a layout is looked for: 4,096 pixels with Stable Diffusion's VAE.
 MAX_SIDE = 512
@@ -42,6 +42,8 @@ class Features(Annotator):
     batch_size = 8
     #: The annotator whose knowledge is the context; empty for the empty prompt's.
     knowledge: ClassVar[str] = "kcdp_knowledge"
+    #: The text encoder of the empty prompt.
+    text_encoder: ClassVar[Kind] = "clip"
     config: Config
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -50,13 +52,13 @@ class Features(Annotator):
         self.perceiver = DiffusionPerceiver(load_diffusion(config.model), options).to(device).eval()
         self._context: Tensor | None = None
         if not self.knowledge:
-            self._context = load_text_encoder("clip", config.model, device).encode([""])[0]
+            self._context = load_text_encoder(self.text_encoder, config.model, device).encode([""])[0]
 
     @classmethod
     def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
         """Return the hash of U-Net and VAE, and of the text encoder where the empty prompt is encoded."""
         own = diffusion_sha256(config.model, fetch=fetch)
-        return own if cls.knowledge else f"{own} {text_encoder_sha256('clip', config.model, fetch=fetch)}"
+        return own if cls.knowledge else f"{own} {text_encoder_sha256(cls.text_encoder, config.model, fetch=fetch)}"
 
     @classmethod
     def image_recipe(cls, config: Config, suite: ImageRecipe) -> ImageRecipe:
@@ -101,6 +103,42 @@ class HashedFeatures(Features):
         model: str = RANDOM_TINY
 
     knowledge = "kcdp_knowledge_hashed"
+
+
+class Latents(Annotator):
+    """The latent [4, h, w] of the unaugmented picture: where the U-Net learns, half of what a step costs otherwise."""
+
+    class Config(AnnotatorConfig):
+        """As those of `Features`."""
+
+        model: str = STABLE_DIFFUSION
+        size: int = Field(default=0, ge=0, le=2048)
+        normalisation: Literal["minus_one_to_one", "imagenet_once", "imagenet_twice"] = "minus_one_to_one"
+        latent: Literal["scaled", "unscaled"] = "scaled"
+
+    dtype = "float16"
+    batch_size = 8
+    config: Config
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        super().__init__(config, device)
+        options = PerceptionOptions(mode="frozen", normalisation=config.normalisation, latent=config.latent)
+        self.perceiver = DiffusionPerceiver(load_diffusion(config.model), options).to(device).eval()
+
+    @classmethod
+    def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
+        """Return the hash of U-Net and VAE, which come together."""
+        return diffusion_sha256(config.model, fetch=fetch)
+
+    @classmethod
+    def image_recipe(cls, config: Config, suite: ImageRecipe) -> ImageRecipe:
+        """Return the suite's drawing, at `size` where it is given."""
+        return suite.model_copy(update={"size": config.size}) if config.size else suite
+
+    def annotate(self, items: Sequence[Item]) -> Tensor:
+        """Return float32 [n, 4, h, w]."""
+        images = torch.stack([item.image for item in items]).to(self.device).float() / 255
+        return self.perceiver.latents(images).float().cpu()
 
 
 class Layout:

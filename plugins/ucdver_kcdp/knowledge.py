@@ -54,6 +54,9 @@ class ClipKnowledge(Annotator):
     kind: ClassVar[Kind] = "clip"
     #: The release joins a triple's words with nothing, and sums the triples, so that the norm grows with their number.
     released: ClassVar[bool] = False
+    #: The annotators that are read.
+    caption: ClassVar[str] = "kcdp_caption"
+    triples: ClassVar[str] = "kcdp_triples"
     config: Config
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -67,10 +70,10 @@ class ClipKnowledge(Annotator):
 
     def annotate(self, items: Sequence[Item]) -> Tensor:
         """Return the packed knowledge float32 [n, 2 L, d + 1] of n items."""
-        captions = [str(item.annotation("kcdp_caption")) for item in items]
+        captions = [str(item.annotation(self.caption)) for item in items]
         separator = "" if self.released else " "
         texts = [
-            [triple.text(separator) for triple in read_triples(str(item.annotation("kcdp_triples")))] or [caption]
+            [triple.text(separator) for triple in read_triples(str(item.annotation(self.triples)))] or [caption]
             for item, caption in zip(items, captions, strict=True)
         ]
         return torch.cat([encode(self.encoder, captions), self._pooled(texts)], dim=1)

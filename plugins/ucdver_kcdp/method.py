@@ -59,8 +59,8 @@ class KCDP(Method):
 
     @classmethod
     def needed_extras(cls, config: KCDPConfig) -> tuple[str, ...]:
-        """Return the annotators of the knowledge and, for a cached U-Net, of its features."""
-        return tuple(name for name in (config.knowledge_extra, config.features_extra) if name)
+        """Return the annotators of the knowledge and of what is cached: the U-Net's features, or its latents."""
+        return tuple(name for name in (config.knowledge_extra, config.features_extra, config.latents_extra) if name)
 
     @classmethod
     def weights_sha256(cls, config: KCDPConfig, *, fetch: bool) -> str:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from ucdver import WeightsError
 
+#: The name of the small models that ship with this package; docs/kcdp.md says what they were trained on.
+EMOJI_SMALL = "emoji_small"
+
 
 def model_folder(name: str, patterns: Sequence[str], setting: str, *, fetch: bool) -> Path:
     """Return the folder of a model: the one named, or the hub's in the local cache, fetched where that is asked for.
 
     Args:
-        name: a folder, or a name on the hub, as "owner/model".
+        name: a folder, a name on the hub, as "owner/model", or "emoji_small".
         patterns: the files that are read; of the hub's copy nothing else is downloaded.
         setting: what a user sets to name another folder, for the error.
         fetch: whether it may be downloaded.
@@ -21,6 +24,8 @@ def model_folder(name: str, patterns: Sequence[str], setting: str, *, fetch: boo
     Raises:
         WeightsError: there is none, or it cannot be fetched.
     """
+    if name == EMOJI_SMALL:
+        return Path(__file__).parent / EMOJI_SMALL
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder

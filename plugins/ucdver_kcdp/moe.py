@@ -63,9 +63,13 @@ class MixtureOfExperts(nn.Module):
         gates = self.gate(inputs).float().softmax(1)
         best, chosen = gates.topk(self.top_k, dim=1)
         kept = torch.zeros_like(gates).scatter(1, chosen, best)
-        hidden = F.relu(torch.einsum("bd,ehd->beh", inputs, self.hidden_weight) + self.hidden_bias)
-        said = torch.einsum("beh,ekh->bek", hidden, self.out_weight) + self.out_bias
-        return Routed((kept.unsqueeze(2) * said).sum(1), gates, kept, best)
+        size = self.hidden_bias.shape
+        weight, bias = self.hidden_weight.flatten(0, 1), self.hidden_bias.flatten()
+        hidden = F.relu(F.linear(inputs, weight, bias)).unflatten(1, size)
+        # What an expert says is linear in its hidden layer, so the gates can come first, and one product sums them all.
+        gated = (kept.to(hidden.dtype).unsqueeze(2) * hidden).flatten(1)
+        said = F.linear(gated, self.out_weight.transpose(0, 1).flatten(1)) + kept @ self.out_bias
+        return Routed(said, gates, kept, best)
 
 
 def _uniform(*shape: int, fan_in: int = 0) -> Tensor:

@@ -104,7 +104,9 @@ class KCDPNetwork(nn.Module):
             self.alignment = self._alignment(prompts, mask)
 
     def forward(self, images: Tensor, extras: Mapping[str, Tensor], align: bool = True) -> Read:
-        """Return what is made of images [B, C, H, W] in [0, 1], which are not looked at where features are cached.
+        """Return what is made of images [B, C, H, W] in [0, 1].
+
+        They are not looked at where features or latents are cached.
 
         Args:
             images: the pictures.
@@ -116,7 +118,8 @@ class KCDPNetwork(nn.Module):
             features = self.layout.split(extras[self.config.features_extra])
         else:
             assert self.perceiver is not None
-            features = self.perceiver(images, knowledge.tokens)
+            latents = extras[self.config.latents_extra] if self.config.latents_extra else self.perceiver.latents(images)
+            features = self.perceiver.read(latents, knowledge.tokens)
         visual = self.neck(features)
         routed = self.experts(torch.cat([visual, *self._text(knowledge)], dim=1))
         alignment = None
@@ -180,6 +183,7 @@ def perception_options(config: KCDPConfig) -> PerceptionOptions:
         config.lora_rank,
         config.lora_alpha,
         config.checkpointing,
+        config.size,
     )
 
 

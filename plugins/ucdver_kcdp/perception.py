@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ucdver import SpecError
 from ucdver_kcdp.attention_maps import MapReader
@@ -45,6 +46,7 @@ class PerceptionOptions:
         lora_rank: LoRA's rank; neither paper nor release tell it.
         lora_alpha: LoRA's scale is alpha / rank.
         checkpointing: recompute activations on the way back, for less memory and the same gradients.
+        size: the side in pixels to which pictures are brought before they are encoded; 0 for as they come.
     """
 
     mode: Mode = "lora"
@@ -54,6 +56,7 @@ class PerceptionOptions:
     lora_rank: int = 8
     lora_alpha: float = 8.0
     checkpointing: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,9 @@ class DiffusionPerceiver(nn.Module):
             )
         if images.shape[1] == 1:
             images = images.expand(-1, 3, -1, -1)
+        if self.options.size and images.shape[2:] != (self.options.size, self.options.size):
+            size = (self.options.size, self.options.size)
+            images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
         if self.options.normalisation == "minus_one_to_one":
             pixels = 2 * images - 1
         else:

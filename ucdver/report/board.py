@@ -111,6 +111,7 @@ class Leaderboard:
         cautions: by data set, what must stand under a table of it.
         notes: by method, what its spec says under every table.
         single: every run has one checkpoint, so that a selection rule has nothing to choose.
+        backbone_note: what is to be said of the backbone's weights; may be empty.
     """
 
     suite: str
@@ -135,6 +136,7 @@ class Leaderboard:
     cautions: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     single: bool = False
+    backbone_note: str = ""
 
     def row(self, method: str) -> tuple[Cell, ...]:
         """Return the cells of a method in the order of the columns."""

@@ -24,6 +24,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         *_ranking(board),
         *_against(board),
         *_options(board),
+        *([f"{one_line(board.backbone_note).rstrip('.')}."] if board.backbone_note else []),
         *_notes(board),
         *_oracles(board),
         *_mixed(board),

@@ -87,6 +87,7 @@ def build_leaderboard(
         cautions=_cautions(registry, plan),
         notes=_notes(registry, order),
         single=plan.suite.protocol.checkpoints == 1,
+        backbone_note=_backbone_note(registry, plan),
     )
     return replace(board, footnotes=footnotes(board))
 
@@ -123,6 +124,13 @@ def _notes(registry: Registry, methods: Sequence[str]) -> dict[str, str]:
     # A method of somebody else's runs may be registered nowhere here.
     known = [registry.methods.get(name) for name in methods if name in registry.methods]
     return {spec.name: spec.note for spec in known if spec.note}
+
+
+def _backbone_note(registry: Registry, plan: SuitePlan) -> str:
+    """Return what the recipe's backbone wants said of its weights, which every row but a method's own is made with."""
+    recipe = plan.suite.recipe
+    notes = [spec.note for spec in registry.backbones if spec.name == recipe.backbone_name and not spec.family]
+    return f"{recipe.backbone}: {notes[0]}" if notes and notes[0] and recipe.weights != "none" else ""
 
 
 def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> tuple[Column, ...]:

@@ -86,7 +86,8 @@ class BackboneSpec(Value):
 
     `target` is `(name: str, weights: Path | None, channels: int) -> Backbone`. `weights` lists where they may come
     from; `locate` is `(name: str, source: str) -> Path` and finds the file for `package` and `hub`. A `family` answers
-    for every name that `names` (a `() -> list[str]`) gives.
+    for every name that `names` (a `() -> list[str]`) gives. `note` is a sentence that stands under every table made
+    with its weights: what they saw, where that is not well known.
     """
 
     name: Name
@@ -97,6 +98,7 @@ class BackboneSpec(Value):
     family: bool = False
     names: Target | None = None
     licence: str = ""
+    note: str = ""
 
 
 class MetricSpec(Value):
