@@ -48,6 +48,12 @@ class SkipsTheSeed(Plain):
             self.head.weight.copy_(torch.randn(self.head.weight.shape, generator=generator))
 
 
+class ThrowsDice(Method):
+    """Is not trained, and yet another at every seed."""
+
+    trains = False
+
+
 class CountsRows(Plain):
     """The toy's pictures come disc, bar, cross, disc, ...: a row number in the order of ids gives its label away."""
 
@@ -71,6 +77,7 @@ def ucdver_methods():
         for name, target in [
             ("plain", "Plain"), ("reads", "ReadsTheFile"), ("draws", "DrawsFromPython"), ("skips", "SkipsTheSeed"),
             ("rows", "CountsRows"), ("places", "CountsPredictions"),
+            ("dice", "ThrowsDice"),
         ]
     ]
 '''
@@ -113,6 +120,11 @@ def test_global_random_numbers_are_noticed(tmp_path: Path, local: Path) -> None:
 def test_a_method_that_does_not_follow_its_seed_is_noticed(tmp_path: Path, local: Path) -> None:
     with pytest.raises(AssertionError, match="gives other results at the same seed"):
         check_reproducible(tmp_path / "a", "skips", "uda", local=local)
+
+
+def test_a_method_that_is_not_trained_and_depends_on_the_seed_is_noticed(tmp_path: Path, local: Path) -> None:
+    with pytest.raises(AssertionError, match="dice is not trained, and depends on the seed"):
+        check_reproducible(tmp_path / "a", "dice", "uda", local=local)
 
 
 @pytest.mark.parametrize("name", ["rows", "places"])

@@ -16,6 +16,7 @@ from ucdver.spec.protocol import Phase, Protocol
 from ucdver.spec.recipe import OptimRecipe, Recipe
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.task import Domain, Task
+from ucdver.train.checkpoint import load_checkpoint
 from ucdver.train.loop import Loop, LoopOptions
 
 UDA = (Phase(name="adapt", source=True, target=True),)
@@ -94,6 +95,35 @@ def train(kind: type[Method], run: RunSpec, folder: Path, seconds: float = 1e9, 
 
 def equal(a: Method, b: Method) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+class Untrained(Method):
+    """Only predicts: it has no step."""
+
+    trains = False
+
+    def start_phase(self, phase: str) -> None:
+        self.phases = [*getattr(self, "phases", []), phase]
+
+
+def test_a_method_that_only_predicts_makes_no_step_draws_no_batch_and_is_looked_at_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ucdver.train.loop.Feeder.batch", None)
+    run = spec(SFDA, "sfda")
+    run = run.model_copy(update={"protocol": run.protocol.model_copy(update={"checkpoints": 4})})
+    told, looked = [], []
+    with scoped_seed("test"):
+        method = build(Untrained, run)
+        before = {name: value.clone() for name, value in method.state_dict().items()}
+        loop = Loop(run, method, data(), torch.device("cpu"), tmp_path, LoopOptions())
+        assert loop.run(lambda done, total, losses: told.append((done, total)), looked.append) == 0
+    assert told == [(12, 12)]
+    assert looked == [3, 6, 9]
+    assert method.phases == ["source", "adapt"]
+    assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
+    saved = load_checkpoint(tmp_path / "checkpoints" / "last.pt", run.key())
+    assert saved is not None and saved.step == 6 and saved.phase == 1
 
 
 @pytest.mark.parametrize(("phases", "setting"), [(UDA, "uda"), (SFDA, "sfda")])

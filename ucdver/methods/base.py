@@ -103,6 +103,8 @@ class Method(nn.Module):
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
+    #: False for a method that only predicts: no step is made, no batch is drawn, and `step` is not needed.
+    trains: ClassVar[bool] = True
     #: True for a method that alternates updates: it then implements `manual_step`, and the loop calls nothing else.
     manual_optimisation: ClassVar[bool] = False
     #: True for a method whose `on_epoch` wants predictions on all training images. `start_phase` may set it on the

@@ -17,7 +17,7 @@ def method_class(registry: Registry, name: str) -> type[Method]:
     found = load_target(spec.target, f"method '{name}'")
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise PluginError(f"method '{name}': '{spec.target}' is not a subclass of ucdver.Method")
-    if found.step is Method.step and not found.manual_optimisation:
+    if found.step is Method.step and found.trains and not found.manual_optimisation:
         raise PluginError(f"method '{name}': {found.__name__} has no step(batch, progress)")
     return found
 

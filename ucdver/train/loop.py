@@ -81,6 +81,8 @@ class Loop:
         What `at_checkpoint` does moves neither random numbers nor normalisation, nor the seconds.
         """
         self.at_checkpoint = at_checkpoint
+        if not self.method.trains:
+            return self._run_untrained(observe)
         saved = load_checkpoint(self.path, self.key)
         done = 0
         for number, (phase, steps) in enumerate(
@@ -94,6 +96,19 @@ class Loop:
                 self.method.start_phase(phase.name)
                 build_optimiser(self.method, self.optim)
             done += steps
+        return self.seconds
+
+    def _run_untrained(self, observe: Observer) -> float:
+        """Make no step, for a method that only predicts: draw no batch, and let the caller look where it wants to."""
+        phases, steps = self.spec.protocol.phases, self.spec.protocol.phase_steps()
+        for phase in phases:
+            self.method.start_phase(phase.name)
+        for done in sorted(self.points):
+            self._look(done)
+        save_checkpoint(
+            self.path, Checkpoint(self.key, len(phases) - 1, steps[-1], 0.0, self.method.state_dict(), {}, {})
+        )
+        observe(self.spec.protocol.steps, self.spec.protocol.steps, {})
         return self.seconds
 
     def _run_phase(
