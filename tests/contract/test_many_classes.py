@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.tiny_clip import clip_options
 
 from ucdver.data.catalog import Catalog
 from ucdver.errors import WeightsError
@@ -96,11 +97,12 @@ def test_a_method_runs_with_25_classes(bench: tuple[Path, Catalog], method: str)
         bottleneck=16,
     )
     made = method_class(registry, method)
+    options = clip_options(made, folder)
     suite = Suite(
         name="fine",
         protocol=protocol,
         tasks=(task,),
-        methods={method: dict(made.contract_options)},
+        methods={method: dict(made.contract_options) if options is None else options},
         recipe=recipe,
         seeds=(0,),
         annotators={name: dict(own) for name, own in made.contract_annotators.items()},
@@ -113,12 +115,12 @@ def test_a_method_runs_with_25_classes(bench: tuple[Path, Catalog], method: str)
         pytest.skip(f"this suite lacks what the method needs: {planned.remembered.entries[0].reason}")
     spec = planned.runs[0]
     assert not Preparation([spec], catalog, planned.annotators, "cpu", lambda what, done, total: None).carry_out()
-    options = WorkerOptions(
+    working = WorkerOptions(
         runs=folder / "runs", home=catalog.home, local=folder, loop=LoopOptions(checkpoint_seconds=1e9)
     )
-    record = execute(spec, options, lambda done, total, losses: None)
+    record = execute(spec, working, lambda done, total, losses: None)
     assert record.status == "done", f"{record.reason}\n{record.traceback}"
-    found = RunStore(options.runs).predictions(spec.key()).select("target_test")
+    found = RunStore(working.runs).predictions(spec.key()).select("target_test")
     assert found.logits.shape == (50, CLASSES)
     assert np.isfinite(found.logits).all()
     assert sorted(set(found.labels.tolist())) == list(range(CLASSES))

@@ -1,10 +1,13 @@
 """Every registered method, in every setting that it supports, through the same code as a bench."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.tiny_bert import write_bert
+from support.tiny_clip import clip_options
 
 from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry
@@ -22,16 +25,21 @@ def annotators(name: str, folder: Path) -> Annotators:
     return {"bert_tokens": {"model": str(write_bert(folder / "bert")), "length": 6}}
 
 
+def config(name: str, folder: Path) -> Mapping[str, Any] | None:
+    """Return a method's options here: a CLIP that is written now for those built on one, else what they name."""
+    return clip_options(method_class(REGISTRY, name), folder)
+
+
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_a_run_depends_on_its_seed_alone_and_leaves_global_random_numbers_as_they_were(
     tmp_path: Path, name: str, setting: str
 ) -> None:
-    check_reproducible(tmp_path, name, setting, annotators=annotators(name, tmp_path))
+    check_reproducible(tmp_path, name, setting, config(name, tmp_path), annotators=annotators(name, tmp_path))
 
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_shuffling_the_targets_labels_moves_nothing(tmp_path: Path, name: str, setting: str) -> None:
-    check_label_barrier(tmp_path, name, setting, annotators=annotators(name, tmp_path))
+    check_label_barrier(tmp_path, name, setting, config(name, tmp_path), annotators=annotators(name, tmp_path))
 
 
 @pytest.mark.parametrize(("name", "setting"), [c for c in CASES if not REGISTRY.methods.get(c[0]).oracle])
@@ -39,8 +47,8 @@ def test_where_labels_are_thrown_by_dice_no_method_is_better_than_chance(
     tmp_path: Path, name: str, setting: str
 ) -> None:
     """Sixty images, three classes: chance is a third, and five standard errors are .30 above it."""
-    given = annotators(name, tmp_path)
-    trained = ToyBench(tmp_path, name, setting, target="unrelated", annotators=given).train(steps=60)
+    given, options = annotators(name, tmp_path), config(name, tmp_path)
+    trained = ToyBench(tmp_path, name, setting, options, target="unrelated", annotators=given).train(steps=60)
     found = trained.predictions.select("target_test")
     accuracy = float(np.mean(found.logits.argmax(axis=1) == found.labels))
     assert accuracy < 1 / 3 + 0.30
@@ -60,8 +68,8 @@ def test_a_prediction_does_not_depend_on_the_batch_it_is_made_in(
 ) -> None:
     import ucdver.train.predict as predict
 
-    given = annotators(name, tmp_path)
-    whole = ToyBench(tmp_path, name, setting, annotators=given).train("whole")
+    given, options = annotators(name, tmp_path), config(name, tmp_path)
+    whole = ToyBench(tmp_path, name, setting, options, annotators=given).train("whole")
     monkeypatch.setattr(predict, "BATCH", 7)
-    pieces = ToyBench(tmp_path, name, setting, annotators=given).train("pieces")
+    pieces = ToyBench(tmp_path, name, setting, options, annotators=given).train("pieces")
     assert np.allclose(whole.predictions.logits, pieces.predictions.logits, atol=1e-5)

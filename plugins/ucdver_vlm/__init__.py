@@ -1,0 +1,1 @@
+"""Vision-language methods: CLIP as it is, fine-tuned, and adapted through its prompts."""
