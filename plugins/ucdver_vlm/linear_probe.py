@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,11 +40,6 @@ class ClipLinearProbe(ClipMethod):
         if self.config.init == "random":
             self.head = nn.Linear(self.feature_dim, self.task.num_classes)
         self.head.requires_grad_(True)
-
-    def forward_features(self, images: Tensor) -> Tensor:
-        """Return image embeddings of length one, [B, D], without gradients."""
-        with torch.no_grad():
-            return super().forward_features(images)
 
     def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Return the cross entropy of the source, under "total"."""

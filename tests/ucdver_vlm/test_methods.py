@@ -198,6 +198,20 @@ def test_the_prompts_of_ad_clip_hold_two_styles_and_the_content(clip: Path) -> N
     assert torch.allclose(logits(few, pictures(7)), whole, atol=1e-4)
 
 
+def test_a_prediction_of_ad_clip_takes_the_sources_tokens_from_the_mapping_and_the_targets_from_the_style(
+    clip: Path,
+) -> None:
+    method = build(ADCLIP, clip).eval()
+    given = []
+    method.names.register_forward_pre_hook(lambda module, context: given.append(context[0]))
+    logits(method, pictures(2))
+    with torch.no_grad():
+        style = layer_style(method.images.network.layers(pictures(2))[1])
+        expected = torch.cat([method.mapping(style), method.style(style)], dim=1)
+    assert torch.allclose(given[0][:, : 2 * DEPTH], expected, atol=1e-5)
+    assert not torch.allclose(expected[:, :DEPTH], expected[:, DEPTH:], atol=1e-2)
+
+
 @pytest.mark.parametrize("mapping", ["target", "source"])
 def test_the_mapping_of_ad_clip_learns_from_the_side_that_is_asked_for(clip: Path, mapping: str) -> None:
     method = build(ADCLIP, clip, mapping=mapping)
