@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
-from ucdver import Batch, Method, MethodConfig, SpecError, both_images
+from ucdver import SpecError
+from ucdver_uda.aligned_features import AlignedFeatures, AlignedFeaturesConfig
 from ucdver_uda.precision import at_least_float32, no_autocast
 
 Normalisation = Literal["deep_coral", "coral", "domainbed"]
@@ -41,7 +41,7 @@ def coral_loss(source: Tensor, target: Tensor, normalisation: Normalisation) -> 
         return squares.mean() + (source.mean(0) - target.mean(0)).square().mean()
 
 
-class DeepCORAL(Method):
+class DeepCORAL(AlignedFeatures):
     """Source cross entropy plus the distance between the covariances of source and target features.
 
     L = CE(source) + trade_off * coral_loss(f_s, f_t, normalisation), on bottleneck features.
@@ -49,7 +49,7 @@ class DeepCORAL(Method):
     Paper: Sun & Saenko, Deep CORAL, ECCV workshops 2016.
     """
 
-    class Config(MethodConfig):
+    class Config(AlignedFeaturesConfig):
         """`normalisation` names the published form of the loss, `trade_off` its weight.
 
         The weight depends on the form. The paper raises it until both losses end up about equal. Divided by 4 d^2 the
@@ -63,11 +63,8 @@ class DeepCORAL(Method):
         trade_off: float = Field(default=10.0, ge=0, json_schema_extra={"search": [0.1, 10000.0], "log": True})
 
     config: Config
+    discrepancy_name = "coral"
 
-    def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
-        """Return the losses: "source" is the cross entropy, "coral" the unweighted distance."""
-        num_source = len(batch.sources.labels)
-        features = self.forward_features(both_images(batch))
-        source = F.cross_entropy(self.classify(features[:num_source]), batch.sources.labels)
-        coral = coral_loss(features[:num_source], features[num_source:], self.config.normalisation)
-        return {"total": source + self.config.trade_off * coral, "source": source, "coral": coral}
+    def discrepancy(self, source: Tensor, target: Tensor) -> Tensor:
+        """Return the distance between the covariances."""
+        return coral_loss(source, target, self.config.normalisation)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import discrepancies as naive
+from support.loss_checks import check_gradient, normal, seeds
 from torch import Tensor
 
 from ucdver_uda.afn import norm_step_loss
@@ -21,19 +22,8 @@ from ucdver_uda.mdd import margin_disparity
 from ucdver_uda.mmd import ALPHAS, Estimator, adaptive_kernels, fixed_kernel, mmd
 
 ESTIMATORS: tuple[Estimator, ...] = ("linear", "quadratic", "biased")
-seeds = st.integers(0, 2**31)
 counts = st.integers(2, 6)
 quick = settings(max_examples=20, deadline=None)
-
-
-def normal(seed: int, *shape: int, scale: float = 1.0) -> Tensor:
-    generator = np.random.Generator(np.random.Philox(seed))
-    return torch.from_numpy(scale * generator.standard_normal(shape))
-
-
-def check_gradient(function: object, *inputs: Tensor) -> None:
-    leaves = [x.clone().requires_grad_() for x in inputs]
-    assert torch.autograd.gradcheck(function, leaves, atol=1e-6)  # type: ignore[arg-type]
 
 
 @quick

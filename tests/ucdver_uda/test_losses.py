@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import adaptation as naive
+from support.loss_checks import check_gradient, normal, seeds
 from torch import Tensor
 
 from ucdver.errors import SpecError
@@ -18,19 +19,8 @@ from ucdver_uda.entropy import certainty, certainty_weights
 from ucdver_uda.mcc import mcc_loss
 
 NORMALISATIONS = ("deep_coral", "coral", "domainbed")
-seeds = st.integers(0, 2**31)
 counts = st.integers(2, 7)
 quick = settings(max_examples=25, deadline=None)
-
-
-def normal(seed: int, *shape: int, scale: float = 1.0) -> Tensor:
-    generator = np.random.Generator(np.random.Philox(seed))
-    return torch.from_numpy(scale * generator.standard_normal(shape))
-
-
-def check_gradient(function: object, *inputs: Tensor) -> None:
-    leaves = [x.clone().requires_grad_() for x in inputs]
-    assert torch.autograd.gradcheck(function, leaves, atol=1e-6)  # type: ignore[arg-type]
 
 
 @quick

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from naive import self_training as naive
 from naive.adaptation import entropy as naive_entropy
 from naive.adaptation import softmax
-from torch import Tensor
+from support.loss_checks import check_gradient, normal, seeds
 from torch.nn import functional as F
 
 from ucdver_uda.aad import attraction, dispersion, nearest
@@ -29,19 +29,8 @@ from ucdver_uda.ssrt import refinement_loss
 from ucdver_uda.tent import prediction_entropy
 from ucdver_uda.toalign import positive_features
 
-seeds = st.integers(0, 2**31)
 counts = st.integers(2, 7)
 quick = settings(max_examples=20, deadline=None)
-
-
-def normal(seed: int, *shape: int, scale: float = 1.0) -> Tensor:
-    generator = np.random.Generator(np.random.Philox(seed))
-    return torch.from_numpy(scale * generator.standard_normal(shape))
-
-
-def check_gradient(function: object, *inputs: Tensor) -> None:
-    leaves = [x.clone().requires_grad_() for x in inputs]
-    assert torch.autograd.gradcheck(function, leaves, atol=1e-6)  # type: ignore[arg-type]
 
 
 @quick

@@ -73,6 +73,7 @@ class Loop:
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
         self.guard = LossGuard(device)
         self.seconds = 0.0
+        self.modules: tuple[torch.nn.Module, ...] = ()
         self.points = frozenset(spec.protocol.checkpoint_steps()[:-1])
 
     def run(self, observe: Observer, at_checkpoint: AtCheckpoint = lambda done: None) -> float:
@@ -115,6 +116,7 @@ class Loop:
         self, number: int, phase: Phase, steps: int, before: int, saved: Checkpoint | None, observe: Observer
     ) -> None:
         self.method.start_phase(phase.name)
+        self.modules = tuple(self.method.modules())
         optimiser = build_optimiser(self.method, self.optim)
         scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
         first = 0
@@ -156,8 +158,9 @@ class Loop:
         per_epoch = self.feeder.steps_per_epoch(phase)
         if step % per_epoch == 0:
             self._epoch(number, phase, step // per_epoch)
+            self.modules = tuple(self.method.modules())
         seed_step(self.seed, number, step)
-        self.method.train()
+        self._train_mode()
         batch = self.feeder.batch(phase, step, steps, before + step)
         if self.method.manual_optimisation:
             return _checked(self.method, self.method.manual_step(batch, step / steps, optimiser))
@@ -171,6 +174,11 @@ class Loop:
         scaler.step(optimiser)
         scaler.update()
         return losses
+
+    def _train_mode(self) -> None:
+        """Put the method into train mode where any part is not: doing so at every step took as long as a batch."""
+        if not all(module.training for module in self.modules):
+            self.method.train()
 
     def _look(self, done: int) -> float:
         """Let the caller look at the method; return how many seconds that took."""
