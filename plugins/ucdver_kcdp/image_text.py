@@ -54,7 +54,8 @@ class _Encoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return [B, 128], of unit variance rather than unit norm, as what follows expects of features."""
         projected: Tensor = self.projection(self.body(images))
-        return F.normalize(projected, dim=1) * WIDTH**0.5
+        features: Tensor = F.normalize(projected, dim=1) * WIDTH**0.5
+        return features
 
 
 def build(name: str, weights: Path | None, channels: int) -> Backbone:

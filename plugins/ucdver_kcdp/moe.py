@@ -63,9 +63,8 @@ class MixtureOfExperts(nn.Module):
         gates = self.gate(inputs).float().softmax(1)
         best, chosen = gates.topk(self.top_k, dim=1)
         kept = torch.zeros_like(gates).scatter(1, chosen, best)
-        size = self.hidden_bias.shape
         weight, bias = self.hidden_weight.flatten(0, 1), self.hidden_bias.flatten()
-        hidden = F.relu(F.linear(inputs, weight, bias)).unflatten(1, size)
+        hidden = F.relu(F.linear(inputs, weight, bias)).reshape(-1, *self.hidden_bias.shape)
         # What an expert says is linear in its hidden layer, so the gates can come first, and one product sums them all.
         gated = (kept.to(hidden.dtype).unsqueeze(2) * hidden).flatten(1)
         said = F.linear(gated, self.out_weight.transpose(0, 1).flatten(1)) + kept @ self.out_bias

@@ -32,7 +32,8 @@ def pooled_attention(
     # Queries of the knowledge: [B, H, T, T] among themselves, [B, H, T, K L] with every prompt.
     among, across = query_k @ key_k.mT, query_k @ keys.mT
     highest = torch.maximum(among.amax(3, keepdim=True), across.amax(3, keepdim=True)).detach()
-    among, across = (among - highest).exp(), (across - highest).exp().unflatten(3, (classes, length))
+    among, across = (among - highest).exp(), (across - highest).exp()
+    across = across.reshape(*across.shape[:3], classes, length)
     total = (among.sum(3, keepdim=True) + across.sum(4)).clamp(min=torch.finfo(among.dtype).tiny)
     shares = knowledge_weights.transpose(1, 2).unsqueeze(1) / total
     on_knowledge = shares.mT @ among
@@ -40,12 +41,12 @@ def pooled_attention(
 
     # Queries of the prompts, each of which sees its own prompt and the knowledge.
     own = (query_p @ key_p.mT).transpose(0, 1).expand(len(of_knowledge), -1, -1, -1, -1)
-    seen = (queries @ key_k.mT).unflatten(2, (classes, length))
+    seen = (queries @ key_k.mT).reshape(*own.shape[:4], key_k.shape[2])
     probabilities = torch.cat([own, seen], dim=4).softmax(4)
     mean = (prompt_weights.unsqueeze(1).unsqueeze(4) * probabilities).sum(3)
     on_prompts, on_knowledge = on_prompts + mean[..., :length], on_knowledge + mean[..., length:]
 
-    attended = on_knowledge @ value_k + torch.einsum("bhkl,khle->bhke", on_prompts, value_p)
+    attended: Tensor = on_knowledge @ value_k + torch.einsum("bhkl,khle->bhke", on_prompts, value_p)
     return attended.transpose(1, 2).flatten(2)
 
 
