@@ -166,7 +166,9 @@ class Annotation:
         # One at a time is held: two large models may not fit beside each other.
         if self._made is None or self._made[0] != annotator.spec.name:
             self._made = None
-            made = _guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
+            # A network draws its first weights when it is built, also where others are loaded over them.
+            with scoped_seed("annotator", annotator.own_hash):
+                made = _guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
             self._made = (annotator.spec.name, made)
         return self._made[1]
 
