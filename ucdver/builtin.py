@@ -35,7 +35,7 @@ def ucdver_methods() -> Sequence[MethodSpec]:
             name="source_only",
             version="1",
             target="ucdver.methods.source_only:SourceOnly",
-            settings=("uda", "uc"),
+            settings=("uda", "uc", "sfda"),
             summary="cross entropy on the source, no adaptation",
             reads_target=False,
         ),

@@ -62,6 +62,11 @@ def ucdver_suites() -> Sequence[SuiteSpec]:
             summary="emoji faces across icon sets, a pretrained network fine-tuned",
         ),
         SuiteSpec(
+            name="emoji_sfda",
+            resource="ucdver_emotion:suites/emoji_sfda.toml",
+            summary="emoji faces across icon sets, the source gone when adaptation begins",
+        ),
+        SuiteSpec(
             name="ucdver_da",
             resource="ucdver_emotion:suites/ucdver_da.toml",
             summary="photos <-> stickers (EmoSet, SER30K), adapting to the unlabelled target",

@@ -23,6 +23,7 @@ def test_rules_side_by_side_and_tuning_with_the_same_budget(ucdver: Ucdver) -> N
 
     tuned = ucdver("bench", "small.toml", "--tune", "2", "--by", "entropy", "-m", "mcc", "-m", "target_only", "-j", "1")
     assert tuned.code == 0, tuned.err
+    assert "Next: ucdver leaderboard --runs runs --selection entropy --format md" in " ".join(tuned.err.split())
     assert "tuned by entropy" in tuned.out and "known only with target labels, no result" in tuned.out
     assert "runs of draws with seed 0" in tuned.err
     (spread,) = [line for line in tuned.out.splitlines() if line.startswith("mcc ") and line.split()[1] == "2"]

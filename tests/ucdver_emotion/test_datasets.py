@@ -16,7 +16,7 @@ from ucdver_emotion.label_spaces import LABEL_SPACES
 from ucdver_emotion.tasks import TASKS
 
 SPACES = {space.name: space for space in LABEL_SPACES}
-SUITES = ("emoji", "emoji_frozen", "emoji_finetune", "ucdver_da", "ucdver_uc", "faces_to_emoji", "art")
+SUITES = ("emoji", "emoji_frozen", "emoji_finetune", "emoji_sfda", "ucdver_da", "ucdver_uc", "faces_to_emoji", "art")
 
 
 @pytest.mark.parametrize("spec", DATASETS, ids=lambda spec: spec.name)

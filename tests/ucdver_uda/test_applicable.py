@@ -62,5 +62,5 @@ def test_the_contract_finds_a_task_that_a_method_is_defined_for(tmp_path: Path) 
     assert len(plain.tasks[0].sources) == 1 and plain.recipe.backbone == "convnet_s@none"
     assert len(ToyBench(tmp_path / "b", "coral_dg", "uc").suite.tasks[0].sources) == 2
     assert ToyBench(tmp_path / "c", "ssrt", "uda").suite.recipe.backbone == "test_vit@none"
-    with pytest.raises(AssertionError, match="source_only is not defined for the setting 'sfda'"):
-        ToyBench(tmp_path / "d", "source_only", "sfda")
+    with pytest.raises(AssertionError, match="target_only is not defined for the setting 'sfda'"):
+        ToyBench(tmp_path / "d", "target_only", "sfda")

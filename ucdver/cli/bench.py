@@ -85,7 +85,8 @@ def bench(
         prepare()
         carry_out()
         _print_table(session, session.store.plan(session.suite.name))
-    if _print_summary(session, console, time.monotonic() - started, session.scheduled if items is None else items):
+    rule = by if tune else ""
+    if _print_summary(session, console, time.monotonic() - started, items or session.scheduled, rule):
         raise typer.Exit(1)
 
 
@@ -201,14 +202,15 @@ def _print_table(session: Bench, plan: SuitePlan) -> None:
     typer.echo(export(board, ansi=sys.stdout.isatty()))
 
 
-def _print_summary(session: Bench, console: Console, seconds: float, items: list[Scheduled]) -> int:
-    """Say how the runs stand and what to type next; return the number of those that failed."""
+def _print_summary(session: Bench, console: Console, seconds: float, items: list[Scheduled], rule: str) -> int:
+    """Say how the runs stand and what to type next, by the rule that tuned; return the number of those that failed."""
     from ucdver.cli.durations import duration
 
     counts = Counter(session.outcome(item) for item in items)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    selection = f" --selection {rule}" if rule else ""
     again = f"the same command with --rerun failed tries the {counts['failed']} again"
-    following = again if counts["failed"] else f"ucdver leaderboard --runs {session.store.root} --format md"
+    following = again if counts["failed"] else f"ucdver leaderboard --runs {session.store.root}{selection} --format md"
     console.print(
         f"{told} in {duration(seconds)}; runs are in {session.store.root}{os.sep}. Next: {following}",
         highlight=False,

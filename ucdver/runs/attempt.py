@@ -72,8 +72,7 @@ class Attempt:
             writer.save(self.spec.protocol.steps, predicted)
         self._write_predictions(data, predicted, writer)
         target = next(iter(data.target_test.values()))
-        steps = self.spec.protocol.steps
-        return meter.cost(method, seconds, steps, target, self.precision)
+        return meter.cost(method, seconds, loop.steps_made, target, self.precision)
 
     def add_outputs(self, observe: Observer) -> None:
         """Save what selection rules read of a run that is done, with the weights that it left; nothing is trained."""

@@ -44,7 +44,8 @@ class LoopOptions:
 class Loop:
     """Trains one method as its RunSpec says, in a folder that holds its log and its checkpoint.
 
-    Without `reads_target` the method is shown no target, whatever a phase says; all that it does see stays the same.
+    Without `reads_target` the method is shown no target, whatever a phase says; all that it does see stays the same. A
+    phase that shows it nothing is passed over: the method stays as the phase before left it.
     """
 
     def __init__(
@@ -89,7 +90,9 @@ class Loop:
         for number, (phase, steps) in enumerate(
             zip(self.spec.protocol.phases, self.spec.protocol.phase_steps(), strict=True)
         ):
-            if saved is None or saved.phase <= number:
+            if not phase.source and not self.reads_target:
+                self._pass_over(done, steps)
+            elif saved is None or saved.phase <= number:
                 resume = saved if saved is not None and saved.phase == number else None
                 self._run_phase(number, phase, steps, done, resume, observe)
             else:
@@ -111,6 +114,19 @@ class Loop:
         )
         observe(self.spec.protocol.steps, self.spec.protocol.steps, {})
         return self.seconds
+
+    @property
+    def steps_made(self) -> int:
+        """The steps of all phases but those that are passed over."""
+        protocol = self.spec.protocol
+        shown = zip(protocol.phases, protocol.phase_steps(), strict=True)
+        return sum(steps for phase, steps in shown if phase.source or self.reads_target)
+
+    def _pass_over(self, before: int, steps: int) -> None:
+        """Make no step, and have the method looked at where the protocol says so."""
+        for done in sorted(self.points):
+            if before < done <= before + steps:
+                self._look(done)
 
     def _run_phase(
         self, number: int, phase: Phase, steps: int, before: int, saved: Checkpoint | None, observe: Observer
