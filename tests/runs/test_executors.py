@@ -77,7 +77,7 @@ def test_a_run_leaves_everything_that_a_table_needs(plan: Planner, tmp_path: Pat
     assert set(found.splits) == {"source_val", "target_test"}
     assert len(found.select("target_test", "toy:outline")) == 60
     names = {path.name for path in store.folder(key).rglob("*") if path.is_file()}
-    wanted = {"spec.json", "record.json", "log.jsonl", "predictions.parquet", "last.safetensors", "last.pt"}
+    wanted = {"spec.json", "record.json", "log.jsonl", "predictions.parquet", "last.pt"}
     assert wanted <= names
     assert not [name for name in names if name.endswith(".tmp")]
 
