@@ -1,8 +1,9 @@
 """Trains the small models that ship with `ucdver_kcdp`, on the drawings of emoji that have no face, and their names.
 
-The autoencoder and the image-text model's projections, and then the U-Net, which needs both: some eight minutes of one
-core. The same machine gives the same files again. What was seen is written beside the weights (PRETRAINING.json). What
-is done stays in `--work`, so that an interrupted training goes on, and with `--only` two parts train at a time.
+The autoencoder and the image-text model's projections, and then the U-Net, which needs both: ten to eleven minutes of
+one core. With the same seed the same machine should give the same files. What was seen is written beside the weights
+(PRETRAINING.json). What is done stays in `--work`, so that an interrupted training goes on, and with `--only` two parts
+train at a time.
 
     python benchmarks/pretrain/train.py --work /tmp/pretrain [--out plugins/ucdver_kcdp/emoji_small] [--seed 0]
 """
