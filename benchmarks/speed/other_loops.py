@@ -2,7 +2,8 @@
 
 For an environment of its own, without ucdver; what is not installed there is left out, and that is said:
 
-    python -m venv /tmp/others && /tmp/others/bin/pip install torch skada skorch pytorch-adapt pytorch-ignite
+    python -m venv /tmp/others
+    /tmp/others/bin/pip install torch skada skorch pytorch-adapt pytorch-ignite "setuptools<81"
     /tmp/others/bin/python benchmarks/speed/other_loops.py
 
 Each trains the same networks on the same uint8 pictures with its own data loading, at its defaults but for optimiser
@@ -11,6 +12,7 @@ and batch; the two take turns with the bare loop as in benchmarks/speed/loop.py.
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import logging
 import statistics
@@ -24,14 +26,15 @@ import bare_dann
 import torch
 from torch import Tensor, nn
 
-IMAGES, BLOCK, BLOCKS = 7000, 8, 30
+IMAGES, BLOCK = 7000, 8
 OPTIMISER = {"lr": bare_dann.LR, "momentum": bare_dann.MOMENTUM, "nesterov": True}
 
 
 class Turns:
     """Told when a step of another loop ends, and lets the bare loop make a block of steps after each of its blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: int) -> None:
+        self.blocks = blocks
         source, (target, _) = bare_dann.random_images(IMAGES, 0), bare_dann.random_images(IMAGES, 1)
         order = bare_dann.shuffled(IMAGES, 2), bare_dann.shuffled(IMAGES, 3)
         self.bare = bare_dann.train(bare_dann.Network(), source, target, 10**6, *order)
@@ -57,7 +60,7 @@ class Turns:
     @property
     def enough(self) -> bool:
         """Whether all blocks are done."""
-        return len(self.theirs) >= BLOCKS
+        return len(self.theirs) >= self.blocks
 
     def told(self) -> str:
         """Return both medians in milliseconds of processor, and the median of the ratios with its quartiles."""
@@ -180,12 +183,15 @@ def pytorch_adapt(turns: Turns) -> None:
 
 def main() -> None:
     """Print a line for each that is installed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=30)
+    blocks = parser.parse_args().blocks
     torch.set_num_threads(1)
     logging.disable(logging.ERROR)
     warnings.simplefilter("ignore")
     loops: dict[str, Callable[[Turns], None]] = {"skada": skada, "pytorch-adapt": pytorch_adapt}
     for name, train in loops.items():
-        turns = Turns()
+        turns = Turns(blocks)
         try:
             train(turns)
         except ImportError as error:

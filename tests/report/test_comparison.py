@@ -31,7 +31,7 @@ RIGHT = {
     "b": {"T1": [(6, 6), (7, 9)], "T2": [(5, 3), (4, 4)]},
 }
 #: The rule `entropy` prefers the first checkpoint everywhere, `snd` the last; `source_risk` cannot be computed.
-SCORES = {"entropy@1": {"step-000005": -0.1, "last": -0.5}, "snd@1": {"step-000005": 1.0, "last": 2.0}}
+SCORES = {"entropy@1": {"step-000005": -0.1, "last": -0.5}, "snd@2": {"step-000005": 1.0, "last": 2.0}}
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_the_lowest_risk_the_highest_score_and_of_equals_the_latest_is_chosen(
 ) -> None:
     store, record = done
     slots = {"step-000002": 0.5, "step-000004": 0.1, "last": 0.5}
-    kept = record.model_copy(update={"selection": {"source_risk@1": slots, "snd@1": slots}})
+    kept = record.model_copy(update={"selection": {"source_risk@1": slots, "snd@2": slots}})
     assert selector(store, "source_risk").choose(kept).done == 4
     assert selector(store, "snd").choose(kept).done == 6
     assert selector(store, "last").choose(kept).end

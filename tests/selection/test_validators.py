@@ -147,7 +147,8 @@ def test_rankme_counts_directions(rank: int) -> None:
 
 def test_snd_of_one_image_and_of_equal_rows() -> None:
     assert snd.neighbourhood_density(torch.ones(1, 3)) == 0.0
-    assert snd.neighbourhood_density(torch.ones(9, 3)) == pytest.approx(math.log(8), abs=1e-6)
+    # Exponents of up to 20 are float32, whose last digit is there worth 2e-6.
+    assert snd.neighbourhood_density(torch.ones(9, 3)) == pytest.approx(math.log(8), abs=4e-6)
 
 
 def test_blocks_do_not_change_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +166,7 @@ def test_blocks_do_not_change_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
 
     whole = all_scores()
     monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 150)
+    monkeypatch.setattr(blocks, "TILE_ROWS", 7)
     assert all_scores() == pytest.approx(whole, rel=1e-5)
 
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ucdver.selection.blocks import row_blocks, unit_rows
+from ucdver.selection.blocks import pair_sums, unit_rows
 from ucdver.selection.outputs import SourceOutputs, TargetOutputs
 
 
 def domain_masses(source: Tensor, target: Tensor) -> Tensor:
     """Return for each row of source [N, D] and target [M, D] the masses of both domains, float64 [N + M, 2].
 
-    A row's mass is the softmax of its cosines to all other rows, added up by domain. Works in blocks.
+    A row's mass is the softmax of its cosines to all other rows, added up by domain. Works in tiles.
     """
     unit = unit_rows(torch.cat([source, target]))
-    masses = torch.empty(len(unit), 2, dtype=torch.float64)
-    for block in row_blocks(len(unit), len(unit)):
-        likeness = unit[block] @ unit.T
-        likeness.scatter_(1, torch.arange(block.start, block.stop)[:, None], -torch.inf)
-        weights = likeness.exp_()
-        masses[block, 0] = weights[:, : len(source)].sum(dim=1).double()
-        masses[block, 1] = weights[:, len(source) :].sum(dim=1).double()
+    member = torch.zeros(len(unit), 2)
+    member[: len(source), 0] = member[len(source) :, 1] = 1.0
+    masses = pair_sums(unit, member)
     return masses / masses.sum(dim=1, keepdim=True)
 
 

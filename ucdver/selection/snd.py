@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ucdver.selection.blocks import row_blocks, unit_rows
+from ucdver.selection.blocks import pair_sums, unit_rows
 from ucdver.selection.outputs import TargetOutputs
 
 # The paper's temperature.
@@ -20,26 +20,24 @@ def neighbourhood_density(
     """Return the mean entropy, in nats, of softmax(cosine / temperature) from each of the rows [N, D] to the others.
 
     `drop` leaves a row's likeness to itself out, as the paper does; `negate` makes it -1, as scikit-adaptation does.
-    One row alone has no neighbour, and the density 0. Works in blocks: memory grows with N.
+    One row alone has no neighbour, and the density 0. Works in tiles: memory grows with N.
     """
+    if len(rows) == 1:
+        return 0.0
     unit = unit_rows(rows)
-    total = torch.zeros((), dtype=torch.float64)
-    for block in row_blocks(len(unit), len(unit)):
-        likeness = (unit[block] @ unit.T).div_(temperature)
-        own = torch.arange(block.start, block.stop)[:, None]
-        if diagonal == "drop":
-            likeness.scatter_(1, own, -torch.inf)
-        else:
-            likeness.scatter_(1, own, -likeness.gather(1, own))
-        # H = log Z - sum_j p_j l_j, with l shifted by its maximum; exp(-inf) * -inf is left out.
-        likeness -= likeness.amax(dim=1, keepdim=True)
-        weights = likeness.exp()
-        z = weights.sum(dim=1)
-        if diagonal == "drop":
-            likeness.scatter_(1, own, 0.0)
-        mean = torch.einsum("ij,ij->i", weights, likeness) / z
-        total += (z.log() - mean).double().sum() if len(unit) > 1 else 0.0
-    return float(total) / len(unit)
+    # Exponents are lowered by the largest that there can be: exp(cosine / temperature - ceiling) is at most 1.
+    ceiling = 1 / temperature
+    ones = torch.ones(len(unit), 1)
+    sums = pair_sums(unit, torch.cat([unit, ones], dim=1), ceiling, -ceiling)
+    # With weights w of exponents l: Z = sum_j w_j, and sum_j w_j l_j = unit_i . sum_j w_j unit_j / temperature.
+    z = sums[:, -1]
+    likeness = (sums[:, :-1] * unit.double()).sum(dim=1) * ceiling
+    if diagonal == "negate":
+        own = unit.double().square().sum(dim=1) * -ceiling
+        weight = (own - ceiling).exp()
+        z, likeness = z + weight, likeness + weight * own
+    # H = log Z - sum_j p_j l_j.
+    return float((z.log() + ceiling - likeness / z).mean())
 
 
 def score(target_train: TargetOutputs) -> float:

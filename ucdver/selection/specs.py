@@ -15,9 +15,11 @@ def _rule(
     higher: bool = True,
     scope: Literal["checkpoint", "method"] = "checkpoint",
     oracle: bool = False,
+    version: str = "1",
 ) -> ValidatorSpec:
     return ValidatorSpec(
         name=name,
+        version=version,
         target=f"ucdver.selection.{_FILES.get(name, name)}:score",
         scope=scope,
         higher_is_better=higher,
@@ -63,6 +65,7 @@ VALIDATORS = [
         "snd",
         "soft neighbourhood density of the target predictions",
         "Saito et al., Tune it the Right Way: Unsupervised Validation via Soft Neighborhood Density, ICCV 2021",
+        version="2",
     ),
     _rule(
         "bnm",
@@ -89,6 +92,7 @@ VALIDATORS = [
         "neighbourhoods do not tell source from target",
         "Shi & Sha, Information-Theoretical Learning of Discriminative Clusters for UDA, ICML 2012",
         higher=False,
+        version="2",
     ),
     _rule(
         "rankme",
