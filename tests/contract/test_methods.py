@@ -17,6 +17,27 @@ REGISTRY = load_registry()
 CASES = [(spec.name, setting) for spec in REGISTRY.methods for setting in spec.settings]
 
 
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that keeps what annotators computed, from test to test."""
+    return tmp_path_factory.mktemp("computed")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, computed: Path) -> Path:
+    """Return a folder for toy benches, whose annotations were perhaps computed before.
+
+    An annotator's values are kept by image. Those made beside shuffled labels are kept apart, so that a test of the
+    barrier has none from the other side; test_annotators.py proves that labels do not move them.
+    """
+    for name, kept in (("", "plain"), ("plain", "plain"), ("shuffled", "shuffled")):
+        home = tmp_path / name / "home"
+        home.mkdir(parents=True)
+        (computed / kept).mkdir(exist_ok=True)
+        (home / "annotations").symlink_to(computed / kept, target_is_directory=True)
+    return tmp_path
+
+
 def annotators(name: str, folder: Path) -> Annotators:
     """Return what a method's annotators are told here, where no weights can be fetched: a BERT that is written now."""
     method = method_class(REGISTRY, name)
@@ -32,44 +53,42 @@ def config(name: str, folder: Path) -> Mapping[str, Any] | None:
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_a_run_depends_on_its_seed_alone_and_leaves_global_random_numbers_as_they_were(
-    tmp_path: Path, name: str, setting: str
+    folder: Path, name: str, setting: str
 ) -> None:
-    check_reproducible(tmp_path, name, setting, config(name, tmp_path), annotators=annotators(name, tmp_path))
+    check_reproducible(folder, name, setting, config(name, folder), annotators=annotators(name, folder))
 
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
-def test_shuffling_the_targets_labels_moves_nothing(tmp_path: Path, name: str, setting: str) -> None:
-    check_label_barrier(tmp_path, name, setting, config(name, tmp_path), annotators=annotators(name, tmp_path))
+def test_shuffling_the_targets_labels_moves_nothing(folder: Path, name: str, setting: str) -> None:
+    check_label_barrier(folder, name, setting, config(name, folder), annotators=annotators(name, folder))
 
 
 @pytest.mark.parametrize(("name", "setting"), [c for c in CASES if not REGISTRY.methods.get(c[0]).oracle])
-def test_where_labels_are_thrown_by_dice_no_method_is_better_than_chance(
-    tmp_path: Path, name: str, setting: str
-) -> None:
+def test_where_labels_are_thrown_by_dice_no_method_is_better_than_chance(folder: Path, name: str, setting: str) -> None:
     """Sixty images, three classes: chance is a third, and five standard errors are .30 above it."""
-    given, options = annotators(name, tmp_path), config(name, tmp_path)
-    trained = ToyBench(tmp_path, name, setting, options, target="unrelated", annotators=given).train(steps=60)
+    given, options = annotators(name, folder), config(name, folder)
+    trained = ToyBench(folder, name, setting, options, target="unrelated", annotators=given).train(steps=60)
     found = trained.predictions.select("target_test")
     accuracy = float(np.mean(found.logits.argmax(axis=1) == found.labels))
     assert accuracy < 1 / 3 + 0.30
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in REGISTRY.methods if spec.oracle])
-def test_an_oracle_is_better_than_chance_even_there(tmp_path: Path, name: str) -> None:
+def test_an_oracle_is_better_than_chance_even_there(folder: Path, name: str) -> None:
     """The counterpart: with the labels in hand dice can be learnt by heart, or the test above proves little."""
-    trained = ToyBench(tmp_path, name, "uda", target="unrelated").train(steps=300)
+    trained = ToyBench(folder, name, "uda", target="unrelated").train(steps=300)
     found = trained.predictions.select("target_test")
     assert float(np.mean(found.logits.argmax(axis=1) == found.labels)) > 1 / 3 + 0.30
 
 
 @pytest.mark.parametrize(("name", "setting"), CASES)
 def test_a_prediction_does_not_depend_on_the_batch_it_is_made_in(
-    tmp_path: Path, name: str, setting: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, name: str, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ucdver.train.predict as predict
 
-    given, options = annotators(name, tmp_path), config(name, tmp_path)
-    whole = ToyBench(tmp_path, name, setting, options, annotators=given).train("whole")
+    given, options = annotators(name, folder), config(name, folder)
+    whole = ToyBench(folder, name, setting, options, annotators=given).train("whole")
     monkeypatch.setattr(predict, "BATCH", 7)
-    pieces = ToyBench(tmp_path, name, setting, options, annotators=given).train("pieces")
+    pieces = ToyBench(folder, name, setting, options, annotators=given).train("pieces")
     assert np.allclose(whole.predictions.logits, pieces.predictions.logits, atol=1e-5)
