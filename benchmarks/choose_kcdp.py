@@ -9,6 +9,7 @@ for each candidate.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/choose_kcdp"))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     registry = load_registry()
@@ -54,7 +56,7 @@ def main() -> None:
         prepared = Preparation(planned.runs, catalog, planned.annotators, "cpu", lambda what, done, total: None)
         for fault in prepared.carry_out():
             raise fault
-        accuracy, balanced, seconds = measure(planned, registry, store, catalog.home)
+        accuracy, balanced, seconds = measure(planned, registry, store, catalog.home, arguments.jobs)
         print(f"{name:<36}{accuracy:>9.3f}{balanced:>9.3f}{seconds:>9.1f}", flush=True)
 
 

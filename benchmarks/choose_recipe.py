@@ -79,10 +79,10 @@ def suite(name: str, chosen: Recipe, steps: int, protocol: Protocol, seeds: int)
     )
 
 
-def measure(planned: Plan, registry: Registry, store: RunStore, home: Path) -> tuple[float, float, float]:
-    """Carry out the folds; return mean accuracy, mean balanced accuracy and seconds a run."""
+def measure(planned: Plan, registry: Registry, store: RunStore, home: Path, jobs: int) -> tuple[float, float, float]:
+    """Carry out the folds, `jobs` at a time; return mean accuracy, mean balanced accuracy and seconds a run."""
     todo = [item.spec for item in schedule(planned.runs, store) if item.state == "to run"]
-    ProcessExecutor(WorkerOptions(runs=store.root, home=home), os.cpu_count() or 1).run(todo, lambda event: None)
+    ProcessExecutor(WorkerOptions(runs=store.root, home=home), jobs).run(todo, lambda event: None)
     values, seconds = [], []
     for spec in planned.runs:
         record, predictions = store.record(spec.key()), store.predictions(spec.key()).select("target_test")
@@ -99,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("runs/choose"))
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     registry = load_registry()
@@ -108,7 +109,7 @@ def main() -> None:
     for name in arguments.names or CANDIDATES:
         folds = suite(name, *CANDIDATES[name], registry.protocols.get("uda"), arguments.seeds)
         planned = make_plan(folds, registry, catalog)
-        accuracy, balanced, seconds = measure(planned, registry, store, catalog.home)
+        accuracy, balanced, seconds = measure(planned, registry, store, catalog.home, arguments.jobs)
         print(f"{name:<36}{accuracy:>9.3f}{balanced:>9.3f}{seconds:>9.1f}", flush=True)
 
 

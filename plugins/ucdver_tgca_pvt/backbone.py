@@ -11,7 +11,7 @@ from torch import nn
 from ucdver import Backbone, WeightsError, load_state, read_weights
 from ucdver_tgca_pvt.pvt import PyramidVisionTransformer
 from ucdver_tgca_pvt.pvt_v2 import small_pyramid
-from ucdver_tgca_pvt.pyramids import PYRAMIDS
+from ucdver_tgca_pvt.pyramids import PYRAMIDS, Pyramid
 from ucdver_tgca_pvt.weights import load_pyramid
 
 #: The weights of the paper's authors, converted by their uploader for transformers.
@@ -26,7 +26,11 @@ def build(name: str, weights: Path | None, channels: int) -> Backbone:
 
     Weights may have the names of the authors' checkpoints or those of transformers.
     """
-    pyramid = PYRAMIDS[name]
+    return assemble(name, PYRAMIDS[name], weights, channels)
+
+
+def assemble(name: str, pyramid: Pyramid, weights: Path | None, channels: int) -> Backbone:
+    """Return a PVT v1 of any numbers, from scratch or from a checkpoint; `name` is what messages call it."""
     body = PyramidVisionTransformer(name, pyramid, channels)
     if weights is not None:
         load_pyramid(body, weights)

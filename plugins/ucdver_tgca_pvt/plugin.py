@@ -54,14 +54,14 @@ def ucdver_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="tgca_pvt_small",
-            version="1",
+            version="2",
             target="ucdver_tgca_pvt.small:TGCAPVTSmall",
             settings=("uda", "uc"),
             summary="TGCA-PVT on a little pyramid of its own, from scratch, for 24 to 96 pixels",
             paper=_TGCA,
             needs_images=True,
             reads_target=False,
-            note="it trains its own network, pvt_mini from scratch; the recipe's backbone and bottleneck are unused",
+            note="it trains a network of its own, from scratch, made for few pictures; the recipe's backbone is unused",
         ),
         MethodSpec(
             name="tgca_pvtv2",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ucdver_tgca_pvt.blocks import EPS, STD, initialise, plain_block
+from ucdver_tgca_pvt.convolutions import ConvEmbedding
 from ucdver_tgca_pvt.pyramids import STAGES, Pyramid
 from ucdver_tgca_pvt.trunk import Stage, TokenPyramid
 
@@ -41,7 +42,8 @@ class PyramidVisionTransformer(TokenPyramid):
             width, label = pyramid.widths[number], number + 1
             count = pyramid.grid(number, pyramid.side) ** 2 + (label == STAGES)
             block = (width, pyramid.heads[number], pyramid.reductions[number], pyramid.mlp_ratios[number])
-            self.add_module(f"patch_embed{label}", PatchEmbedding(channels, width, pyramid.patches[number]))
+            embedding = PatchEmbedding if pyramid.embedding == "patch" else ConvEmbedding
+            self.add_module(f"patch_embed{label}", embedding(channels, width, pyramid.patches[number]))
             self.register_parameter(f"pos_embed{label}", nn.Parameter(torch.zeros(1, count, width)))
             self.add_module(f"block{label}", nn.ModuleList(plain_block(*block) for _ in range(pyramid.depths[number])))
             channels = width
@@ -54,7 +56,7 @@ class PyramidVisionTransformer(TokenPyramid):
         """Yield the four stages."""
         for label in range(1, STAGES + 1):
             yield Stage(
-                cast(PatchEmbedding, self.get_submodule(f"patch_embed{label}")),
+                self.get_submodule(f"patch_embed{label}"),
                 self.get_parameter(f"pos_embed{label}"),
                 cast(nn.ModuleList, self.get_submodule(f"block{label}")),
             )

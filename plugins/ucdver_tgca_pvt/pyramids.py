@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 STAGES = 4
+
+#: How a stage makes tokens of its input map; see `Pyramid`.
+Embedding = Literal["patch", "conv"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Pyramid:
         side: pictures' side, in pixels, for which the position embeddings are made; other sides resize them. 0 where
             positions are not embedded.
         class_token: whether the last stage has a class token of its own.
+        embedding: `patch`, as published: each token is made of a patch. `conv`, of v1 alone: convolutions in its place.
     """
 
     widths: tuple[int, int, int, int]
@@ -31,20 +36,28 @@ class Pyramid:
     patches: tuple[int, int, int, int]
     side: int
     class_token: bool = True
+    embedding: Embedding = "patch"
+
+    def shrink(self, stage: int, side: int) -> int:
+        """Return how many tokens stage `stage` (0 to 3) makes along a side of its input map."""
+        patch = self.patches[stage]
+        # A patch needs all its pixels; a convolution with padding rounds up.
+        return -(-side // patch) if self.embedding == "conv" else side // patch
 
     def grid(self, stage: int, side: int) -> int:
         """Return how many tokens stage `stage` (0 to 3) has along a side of `side` pixels."""
-        for patch in self.patches[: stage + 1]:
-            side //= patch
+        for number in range(stage + 1):
+            side = self.shrink(number, side)
         return side
 
     @property
     def step(self) -> int:
-        """The picture's side must be a multiple of this, or some token would lack pixels."""
-        pixels, needed = 1, []
+        """The picture's side must be a multiple of this, or some token or key would lack pixels."""
+        pixels, needed = 1, [1]
         for patch, reduction in zip(self.patches, self.reductions, strict=True):
             pixels *= patch
-            needed.append(pixels * reduction)
+            if self.embedding == "patch" or reduction > 1:
+                needed.append(pixels * reduction)
         return max(needed)
 
 

@@ -90,8 +90,7 @@ class TokenPyramid(nn.Module):
 
     def grid(self, stage: int, x: Tensor) -> tuple[int, int]:
         """Return the grid of tokens that stage `stage` (0 to 3) makes of its input map [B, C, H, W]."""
-        patch = self.pyramid.patches[stage]
-        return x.shape[-2] // patch, x.shape[-1] // patch
+        return self.pyramid.shrink(stage, x.shape[-2]), self.pyramid.shrink(stage, x.shape[-1])
 
 
 def split_position(position: Tensor, grid: tuple[int, int], has_class_slot: bool) -> tuple[Tensor | None, Tensor]:

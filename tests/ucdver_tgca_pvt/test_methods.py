@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from ucdver_tgca_pvt.pyramids import PYRAMIDS
 from ucdver_tgca_pvt.small import SmallConfig, TGCAPVTSmall
 
 TASK = TaskInfo(classes=("joy", "anger", "fear"), source_domains=("a",), setting="uda", total_steps=10)
+#: With these the pyramid is one of PVT, but for its size.
+PATCHES: dict[str, Any] = {"embedding": "patch", "patches": (4, 2, 1, 1)}
 
 
 def small(**options: Any) -> TGCAPVTSmall:
@@ -85,7 +88,9 @@ def test_a_gradient_reaches_every_parameter(options: dict[str, Any]) -> None:
     method = small(**options).train()
     extras = {"topic": torch.tensor([0, 0, 1, 2, 3])}
     zeros = torch.zeros(5, dtype=torch.long)
-    batch = Batch(0, 10, "adapt", LabeledBatch(zeros, pictures(), torch.tensor([0, 1, 2, 0, 1]), zeros, extras), None)
+    # At 24 pixels the last maps are 2 by 2, and the spectrum of such a map has no imaginary part to learn from.
+    images = pictures(side=48)
+    batch = Batch(0, 10, "adapt", LabeledBatch(zeros, images, torch.tensor([0, 1, 2, 0, 1]), zeros, extras), None)
     losses = method.step(batch, 0.0)
     losses["total"].backward()
     for name, parameter in method.named_parameters():
@@ -128,6 +133,9 @@ def test_every_switch_changes_the_network() -> None:
         {"share_position": False},
         {"gate_min_width": 1},
         {"local_stages": (False, False, True)},
+        PATCHES,
+        {"bottleneck": False},
+        {"depths": (2, 2, 2, 1)},
     ):
         assert not torch.allclose(released, predicted(small(**option), images)), option
 
@@ -160,6 +168,37 @@ def test_the_small_one_neither_trains_nor_counts_the_recipes_backbone() -> None:
     assert not {id(p) for p in large.parameters()} & {id(p) for p in method.parameters()}
     assert sum(p.numel() for p in method.parameters()) < 1_000_000
     assert {g.name for g in method.parameter_groups()} == {"pyramid", "head"}
+
+
+def test_the_small_one_has_the_bottleneck_of_the_other_methods_unless_told_otherwise() -> None:
+    with_, without = small(), small(bottleneck=False)
+    assert (with_.feature_dim, without.feature_dim) == (TASK.bottleneck, 96)
+    assert predicted(with_, pictures()).shape == predicted(without, pictures()).shape == (5, 3)
+    none = TGCAPVTSmall(replace(TASK, bottleneck=0), build("pvt_mini", None, 3), SmallConfig())
+    assert none.feature_dim == 96
+
+
+@pytest.mark.parametrize("side", [16, 24, 40, 48, 96])
+def test_convolutions_round_a_grid_up(side: int) -> None:
+    method = small(alpha=1)
+    sides = [-(-side // divisor) for divisor in (4, 8, 16, 16)]
+    found = method.network.outputs(method.pyramid, pictures(2, side))
+    assert [output.tokens.shape[1] - 1 for output in found] == [grid**2 for grid in sides]
+    assert [method.pyramid.pyramid.grid(stage, side) for stage in range(4)] == sides
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"widths": (32, 64, 64, 127)}, "a stage 127 wide cannot have 4 heads"),
+        ({"depths": (1, 2, 2, 2)}, "a stage's chain of attention maps needs two"),
+        ({"patches": (3, 2, 2, 1)}, "are not powers of 2"),
+        ({"reductions": (0, 1, 1, 1)}, "are 1 at least"),
+    ],
+)
+def test_numbers_that_make_no_pyramid_are_refused(option: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SmallConfig(**option)
 
 
 def test_another_backbone_is_refused() -> None:
