@@ -1,9 +1,10 @@
 """Peak memory of TGCA-PVT's token choice: a row through the chain of attention maps, or the published N x N product.
 
-Each form runs in a process of its own, whose peak resident size over its size before the work is printed, in MiB.
-`select` is the choice in all four stages, given their attention maps; `predict` is the network without gradients;
-`step` is forward and backward, and `recompute` the same with activations recomputed, beside the plain N x N step. The
-N x N form is this code with the product written out as published (tests/naive/tgca.py).
+Each form runs in a process of its own, on one thread. Printed are its peak resident size over its size before the
+work (`MiB`), its peak resident size as a whole, PyTorch included (`maxrss`), and its CPU seconds. `select` is the
+choice in all four stages, given their attention maps; `predict` is the network without gradients; `step` is forward
+and backward, and `recompute` the same with activations recomputed, beside the plain N x N step. The N x N form is
+this code with the product written out as published (tests/naive/tgca.py), its gradients left out too.
 
     python benchmarks/speed/tgca.py [--side 224] [--batch 2] [--work select predict step]
 
@@ -13,9 +14,13 @@ At 448 pixels the N x N form needs 0.63 GB a picture for one product of the firs
 from __future__ import annotations
 
 import argparse
+import os
+import resource
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -23,6 +28,8 @@ from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
+#: glibc keeps freed blocks of up to 32 MiB to itself, which would hide what pieces save; blocks of 1 MiB go back so.
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(MIB)}
 
 
 def resident(field: str) -> int:
@@ -84,12 +91,24 @@ def whole(side: int, batch: int, work: str) -> tuple[int, int]:
 
 
 def child(form: str, work: str, side: int, batch: int) -> None:
-    """Measure one form of one work, and print the MiB."""
+    """Measure one form of one work, and print its growth and peak in MiB, and CPU seconds."""
     torch.set_num_threads(1)
     if form == "n_by_n":
         use_full_product()
+    began = time.process_time()
     before, peak = select_alone(side, batch) if work == "select" else whole(side, batch, work)
-    print((peak - before) / MIB)
+    whole_peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print((peak - before) / MIB, whole_peak, time.process_time() - began)
+
+
+@cache
+def measure(form: str, work: str, side: int, batch: int) -> tuple[float, float, float]:
+    """Return what `child` prints of one form of one work."""
+    size = ["--side", str(side), "--batch", str(batch)]
+    command = [sys.executable, __file__, *size, "--child", form, work]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | GIVE_BACK)
+    growth, peak, seconds = map(float, done.stdout.split())
+    return growth, peak, seconds
 
 
 def main() -> None:
@@ -103,18 +122,15 @@ def main() -> None:
     if arguments.child:
         child(*arguments.child, arguments.side, arguments.batch)
         return
-    print(f"{arguments.side} px, batch {arguments.batch}\n{'work':<10}{'row':>10}{'N x N':>10}{'part':>8}")
+    print(f"{arguments.side} px, batch {arguments.batch}")
+    print(f"{'work':<10}{'form':<8}{'MiB':>8}{'part':>6}{'maxrss':>8}{'CPU s':>8}")
     for work in arguments.work:
-        found = []
-        for form in ("row", "n_by_n"):
-            # The published network has no recomputation: with it, the row is compared with the plain product.
-            what = "step" if form == "n_by_n" and work == "recompute" else work
-            size = ["--side", str(arguments.side), "--batch", str(arguments.batch)]
-            done = subprocess.run(
-                [sys.executable, __file__, *size, "--child", form, what], check=True, capture_output=True, text=True
-            )
-            found.append(float(done.stdout))
-        print(f"{work:<10}{found[0]:>10.0f}{found[1]:>10.0f}{found[0] / found[1]:>8.2f}", flush=True)
+        # The published network has no recomputation: with it, the row is compared with the plain product.
+        published = measure("n_by_n", "step" if work == "recompute" else work, arguments.side, arguments.batch)
+        for form, found in (("N x N", published), ("row", measure("row", work, arguments.side, arguments.batch))):
+            growth, peak, seconds = found
+            part = growth / published[0]
+            print(f"{work:<10}{form:<8}{growth:>8.0f}{part:>6.2f}{peak:>8.0f}{seconds:>8.1f}", flush=True)
 
 
 if __name__ == "__main__":

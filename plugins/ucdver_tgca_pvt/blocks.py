@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ucdver_tgca_pvt.recompute import in_pieces
 
 #: Of the norms before attention and MLP and of the last one; the others have torch's 1e-5 (whai362/PVT).
 EPS = 1e-6
@@ -79,11 +84,29 @@ class Block(nn.Module):
         self.mlp = mlp
         self.drop_path = DropPath(0.0)
 
-    def forward(self, x: Tensor, grid: tuple[int, int], want_map: bool = False) -> tuple[Tensor, Tensor | None]:
-        """Return tokens [B, N, C] and, where wanted, the attention probabilities, as `Attention` does."""
-        mixed, probabilities = self.attn(self.norm1(x), grid, want_map)
+    def forward(
+        self, x: Tensor, grid: tuple[int, int], want_map: bool = False, recompute: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return tokens [B, N, C] and, where wanted, the attention probabilities, as `Attention` does.
+
+        With `recompute`, what attention and MLP need for the backward pass is not kept; see `in_pieces`.
+        """
+        call = in_pieces if recompute else _at_once
+        mixed, probabilities = call(self._mix, x, grid, want_map)
         x = x + self.drop_path(mixed)
-        return x + self.drop_path(self.mlp(self.norm2(x), grid)), probabilities
+        (mapped,) = call(self._feed, x, grid)
+        return x + self.drop_path(mapped), probabilities
+
+    def _mix(self, x: Tensor, grid: tuple[int, int], want_map: bool) -> tuple[Tensor, Tensor | None]:
+        found: tuple[Tensor, Tensor | None] = self.attn(self.norm1(x), grid, want_map)
+        return found
+
+    def _feed(self, x: Tensor, grid: tuple[int, int]) -> tuple[Tensor]:
+        return (self.mlp(self.norm2(x), grid),)
+
+
+def _at_once(function: Callable[..., tuple[Any, ...]], x: Tensor, *arguments: object) -> tuple[Any, ...]:
+    return function(x, *arguments)
 
 
 def plain_block(width: int, heads: int, reduction: int, mlp_ratio: int) -> Block:

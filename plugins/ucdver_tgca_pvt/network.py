@@ -103,9 +103,13 @@ class TokenNetwork(nn.Module):
         pyramid.check(images)
         found, x = [], images
         for number, stage in enumerate(pyramid.stages()):
-            x = self.gate[_key(number)](x) if _key(number) in self.gate else x
             grid = pyramid.grid(number, x)
-            tokens = self._embed(pyramid, stage, number, x, grid)
+            arguments = (pyramid, stage, number, x, grid)
+            # A batch norm would take notice of a batch twice, so that an embedding that has one is not recomputed.
+            if self._recomputes() and pyramid.pyramid.embedding == "patch":
+                tokens = checkpoint(self._embed, *arguments, use_reentrant=False)
+            else:
+                tokens = self._embed(*arguments)
             tokens, maps = self._run(stage, tokens, grid, wanted=number in self.layout.stages())
             found.append(self._choose(pyramid.pyramid, number, tokens, maps))
             x = as_map(tokens[:, tokens.shape[1] - grid[0] * grid[1] :], grid)
@@ -117,10 +121,11 @@ class TokenNetwork(nn.Module):
         for number in self.layout.stages():
             output, key = outputs[number], _key(number)
             cls = output.tokens[:, :1]
-            globals_.append(self._project(self.global_proj, key, cls))
-            if self.layout.topics:
-                shared = self.context[key](cls, weights)
-                contexts.append(self._project(self.global_proj, key, cls + shared))
+            # Class and topic token go through one projection together.
+            both = torch.cat([cls, cls + self.context[key](cls, weights)], dim=1) if self.layout.topics else cls
+            projected = self._project(self.global_proj, key, both)
+            globals_.append(projected[:, :1])
+            contexts.append(projected[:, 1:])
             local.append(self._project(self.local_proj, key, cast(Tensor, output.local)))
         tokens = torch.cat(globals_[::-1], dim=1)
         if self.layout.topics:
@@ -130,7 +135,8 @@ class TokenNetwork(nn.Module):
         return torch.cat([tokens, *local[::-1]], dim=1)
 
     def _embed(self, pyramid: TokenPyramid, stage: Stage, number: int, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Return the stage's tokens, positions added, behind its class token if it has one."""
+        """Return the tokens of the stage's gated map, positions added, behind its class token if it has one."""
+        x = self.gate[_key(number)](x) if _key(number) in self.gate else x
         tokens: Tensor = stage.embed(x)
         own = position = None
         if stage.position is not None:
@@ -158,13 +164,13 @@ class TokenNetwork(nn.Module):
         """Return the tokens after the stage, and the attention maps of its blocks where they are wanted."""
         maps = []
         for block in stage.blocks:
-            if self.layout.recompute and torch.is_grad_enabled():
-                tokens, one = checkpoint(block, tokens, grid, wanted, use_reentrant=False)
-            else:
-                tokens, one = block(tokens, grid, wanted)
+            tokens, one = block(tokens, grid, wanted, self._recomputes())
             if one is not None:
                 maps.append(one)
         return tokens if stage.norm is None else stage.norm(tokens), maps
+
+    def _recomputes(self) -> bool:
+        return self.layout.recompute and torch.is_grad_enabled()
 
     def _choose(self, pyramid: Pyramid, number: int, tokens: Tensor, maps: list[Tensor]) -> StageOutput:
         if not maps:

@@ -109,15 +109,37 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_the_source() -> None:
     torch.testing.assert_close(method.step(batch, 0.0)["total"].detach(), expected)
 
 
-def test_recomputing_changes_nothing_but_memory() -> None:
-    zeros = torch.zeros(5, dtype=torch.long)
-    batch = Batch(0, 10, "adapt", LabeledBatch(zeros, pictures(), torch.tensor([0, 1, 2, 0, 1]), zeros), None)
-    grads = []
+@pytest.mark.parametrize("options", [{}, PATCHES, {"topic": "row", "preset": "fixed"}])
+def test_recomputing_changes_nothing_but_memory(options: dict[str, Any]) -> None:
+    zeros, extras = torch.zeros(5, dtype=torch.long), {"topic": torch.tensor([0, 0, 1, 2, 2])}
+    batch = Batch(0, 10, "adapt", LabeledBatch(zeros, pictures(), torch.tensor([0, 1, 2, 0, 1]), zeros, extras), None)
+    grads, states = [], []
     for recompute in (False, True):
-        method = small(recompute=recompute)
+        method = small(recompute=recompute, drop_path=0.5, dropout=0.3, **options).train()
+        torch.manual_seed(7)
         method.step(batch, 0.0)["total"].backward()
         grads.append({name: p.grad for name, p in method.named_parameters()})
+        # Batch norms count what they see: seeing a batch twice would show here.
+        states.append(method.state_dict())
     torch.testing.assert_close(grads[0], grads[1])
+    torch.testing.assert_close(states[0], states[1])
+
+
+def test_recomputing_keeps_less() -> None:
+    """What autograd keeps between the passes, with recomputation and without."""
+    kept = []
+    for recompute in (False, True):
+        method, size = small(recompute=recompute, **PATCHES).train(), 0
+
+        def count(tensor: Tensor) -> Tensor:
+            nonlocal size
+            size += tensor.nelement()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            method.fuse(pictures(side=48), {})
+        kept.append(size)
+    assert kept[1] < kept[0] / 2
 
 
 def test_every_switch_changes_the_network() -> None:
