@@ -70,7 +70,8 @@ def test_without_its_weights_it_is_made_anew(home: Path, plain: tuple[RunStore, 
     logits = store.predictions(record.spec.key()).logits
     checkpoint_path(store.folder(record.spec.key())).unlink()
     again = run(planned, home, store.root, outputs=True)
-    assert again.status == "done" and again.provenance != record.provenance
+    assert again.status == "done"
+    assert checkpoint_path(store.folder(record.spec.key())).is_file()
     assert not store.lacks_outputs(record.spec)
     assert (store.predictions(record.spec.key()).logits == logits).all()
 
