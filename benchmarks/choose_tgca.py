@@ -37,11 +37,13 @@ FIRST: dict[str, Any] = {
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "source_only": ("source_only", {}),
     "first version": (SMALL, FIRST),
+    "lr .0005": (SMALL, {"lr_multiplier": 0.25}),
     "chosen": (SMALL, {}),
+    "lr .002": (SMALL, {"lr_multiplier": 1.0}),
     "chosen, patches": (SMALL, {"embedding": "patch", "patches": [4, 2, 1, 1]}),
     "chosen, no bottleneck": (SMALL, {"bottleneck": False}),
-    "chosen, lr .001": (SMALL, {"lr_multiplier": 0.5}),
     "chosen, narrower": (SMALL, {"widths": [16, 32, 64, 128]}),
+    "chosen, stride 8": (SMALL, {"patches": [8, 1, 2, 1], "widths": [48, 48, 64, 128]}),
     "chosen, drop path .1": (SMALL, {"drop_path": 0.1}),
     "chosen, fixed": (SMALL, {"preset": "fixed"}),
 }

@@ -32,7 +32,7 @@ class SmallConfig(TgcaConfig):
     alpha: int = Field(default=4, ge=1, le=64)
     hidden: int = Field(default=96, ge=0)
     drop_path: float = Field(default=0.0, ge=0, lt=1)
-    lr_multiplier: float = Field(default=1.0, gt=0, json_schema_extra={"search": [0.1, 3.0], "log": True})
+    lr_multiplier: float = Field(default=0.5, gt=0, json_schema_extra={"search": [0.1, 3.0], "log": True})
     embedding: Embedding = "conv"
     patches: Four = (4, 2, 2, 1)
     widths: Four = (32, 64, 64, 128)
