@@ -5,7 +5,7 @@ one core. With the same seed the same machine should give the same files. What w
 (PRETRAINING.json). What is done stays in `--work`, so that an interrupted training goes on, and with `--only` two parts
 train at a time.
 
-    python benchmarks/pretrain/train.py --work /tmp/pretrain [--out plugins/ucdver_kcdp/emoji_small] [--seed 0]
+    python benchmarks/pretrain/train.py --work DIR [--out plugins/ucdver_kcdp/emoji_small] [--seed 0]
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 For an environment of its own, without ucdver; what is not installed there is left out, and that is said:
 
-    python -m venv /tmp/others
-    /tmp/others/bin/pip install torch skada skorch pytorch-adapt pytorch-ignite "setuptools<81"
-    /tmp/others/bin/python benchmarks/speed/other_loops.py
+    python -m venv OTHERS
+    OTHERS/bin/pip install torch skada skorch pytorch-adapt pytorch-ignite "setuptools<81"
+    OTHERS/bin/python benchmarks/speed/other_loops.py
 
 Each trains the same networks on the same uint8 pictures with its own data loading, at its defaults but for optimiser
 and batch; the two take turns with the bare loop as in benchmarks/speed/loop.py.

@@ -18,11 +18,14 @@ CASES = [(spec.name, setting) for spec in REGISTRY.methods for setting in spec.s
 
 
 def is_variant(name: str) -> bool:
-    """Whether a method is another registered one with other defaults, and without a line of code of its own."""
+    """Whether a method is another one with other defaults: no line of code and no option of its own."""
     found = method_class(REGISTRY, name)
     own = {attribute for attribute in vars(found) if not attribute.startswith("__")}
-    others = {method_class(REGISTRY, spec.name) for spec in REGISTRY.methods if spec.name != name}
-    return own <= {"Config"} and found.__bases__[0] in others
+    for spec in REGISTRY.methods:
+        other = method_class(REGISTRY, spec.name)
+        if other is found.__bases__[0] and not REGISTRY.methods.get(name).oracle:
+            return own <= {"Config"} and set(found.Config.model_fields) == set(other.Config.model_fields)
+    return False
 
 
 #: The barrier is proven for every method and setting; the rest of the contract needs no proof for each set of defaults.

@@ -1,100 +1,19 @@
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
+from support.small_loops import SFDA, UDA, Plain, build, data, equal, spec, train
 from torch import Tensor
 
-from ucdver.backbones.base import PrecomputedFeatures
 from ucdver.data.batches import Batch
-from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.errors import DataError, NonFiniteLossError, SpecError
-from ucdver.methods.base import Method, ParameterGroup, TaskInfo, Views
+from ucdver.methods.base import Method, ParameterGroup, Views
 from ucdver.seeds import scoped_seed
-from ucdver.spec.protocol import Phase, Protocol
-from ucdver.spec.recipe import OptimRecipe, Recipe
-from ucdver.spec.run import MethodChoice, RunSpec
-from ucdver.spec.task import Domain, Task
+from ucdver.spec.protocol import Phase
+from ucdver.spec.recipe import OptimRecipe
 from ucdver.train.checkpoint import load_checkpoint
 from ucdver.train.loop import Loop, LoopOptions
-
-UDA = (Phase(name="adapt", source=True, target=True),)
-SFDA = (
-    Phase(name="source", source=True, target=False, share=0.5),
-    Phase(name="adapt", source=False, target=True, share=0.5),
-)
-TASK = Task(
-    id="t", sources=(Domain(dataset="d", name="a"),), targets=(Domain(dataset="d", name="b"),), label_space="two"
-)
-
-
-class Plain(Method):
-    """Cross entropy where there is a source, entropy where there is only a target; dropout draws random numbers."""
-
-    def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
-        if batch.has_source:
-            loss = torch.nn.functional.cross_entropy(self(batch.sources.images), batch.sources.labels)
-        else:
-            p = self(batch.target.images).softmax(1)
-            loss = -(p * p.clamp_min(1e-6).log()).sum(1).mean()
-        return {"total": loss, "twice": 2 * loss}
-
-
-def data(n: int = 20, width: int = 5) -> TaskData:
-    generator = torch.Generator().manual_seed(1)
-    labels = torch.arange(n) % 2
-    x = torch.randn(n, width, generator=generator) + labels[:, None] * 2.0
-    target = torch.randn(n, width, generator=generator)
-    ids = tuple(f"d/{i}" for i in range(n))
-    source = SourceView(x, labels, torch.zeros(n, dtype=torch.int64), ids)
-    view = TargetView(target, ids, "d:b")
-    return TaskData(source, source, view, {"d:b": view})
-
-
-def spec(phases: tuple[Phase, ...] = UDA, setting: str = "uda", steps: int = 12, **recipe: object) -> RunSpec:
-    values = {"backbone": "x@none", "batch_size": 6, "bottleneck": 4, "dropout": 0.3, **recipe}
-    return RunSpec(
-        task=TASK,
-        classes=("no", "yes"),
-        protocol=Protocol.model_validate({"id": setting, "setting": setting, "phases": phases, "steps": steps}),
-        method=MethodChoice(name="plain", version="1"),
-        recipe=Recipe.model_validate(values),
-        seed=3,
-        data={},
-        labels={},
-    )
-
-
-def build(kind: type[Method], run: RunSpec) -> Method:
-    info = TaskInfo(
-        run.classes, ("d:a",), run.protocol.setting, run.protocol.steps, run.recipe.bottleneck, run.recipe.dropout
-    )
-    torch.manual_seed(0)
-    return kind(info, PrecomputedFeatures(5), kind.Config())
-
-
-def train(kind: type[Method], run: RunSpec, folder: Path, seconds: float = 1e9, stop_at: int | None = None) -> Method:
-    folder.mkdir(exist_ok=True)
-
-    def observe(done: int, total: int, losses: Mapping[str, float]) -> None:
-        if done == stop_at:
-            raise KeyboardInterrupt
-
-    with scoped_seed("test"):
-        method = build(kind, run)
-        loop = Loop(
-            run, method, data(), torch.device("cpu"), folder, LoopOptions(checkpoint_seconds=seconds, reports=1000)
-        )
-        try:
-            loop.run(observe)
-        except KeyboardInterrupt:
-            assert stop_at is not None
-    return method
-
-
-def equal(a: Method, b: Method) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
 class Untrained(Method):
@@ -257,56 +176,3 @@ def test_epoch_work_is_done_once_an_epoch_with_views_that_hold_no_target_label(t
     assert view.source_val is not None and view.source_val_labels is not None
     assert torch.equal(view.source_val.logits, view.source.logits)  # the run's held-out images are its training images
     assert torch.equal(view.source_val_labels, data().source_val.labels)
-
-
-class Alternates(Plain):
-    manual_optimisation = True
-
-    def manual_step(self, batch: Batch, progress: float, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-        for _ in range(2):
-            losses = self.step(batch, progress)
-            optimiser.zero_grad()
-            losses["total"].backward()
-            optimiser.step()
-        return losses
-
-
-def test_a_method_may_make_its_own_updates(tmp_path: Path) -> None:
-    assert not equal(train(Alternates, spec(), tmp_path / "a"), train(Plain, spec(), tmp_path / "b"))
-    assert equal(train(Alternates, spec(), tmp_path / "c"), train(Alternates, spec(), tmp_path / "d"))
-
-
-def test_gradients_are_clipped_to_the_norm(tmp_path: Path) -> None:
-    free = train(Plain, spec(steps=1, optim=OptimRecipe(lr=1.0, momentum=0, weight_decay=0)), tmp_path / "a")
-    held = train(
-        Plain, spec(steps=1, optim=OptimRecipe(lr=1.0, momentum=0, weight_decay=0, clip_norm=0.01)), tmp_path / "b"
-    )
-    start = build(Plain, spec())
-
-    def moved(method: Method) -> float:
-        pairs = zip(method.parameters(), start.parameters(), strict=True)
-        return float(sum((a - b).detach().pow(2).sum() for a, b in pairs) ** 0.5)
-
-    assert moved(free) > 0.05
-    assert moved(held) == pytest.approx(0.01, rel=1e-3)
-
-
-class Grouped(Plain):
-    def parameter_groups(self) -> list[ParameterGroup]:
-        return [
-            ParameterGroup(list(self.bottleneck.parameters()), lr_multiplier=0.0),
-            ParameterGroup(list(self.head.parameters()), lr_multiplier=2.0),
-        ]
-
-
-def test_a_group_with_multiplier_zero_does_not_move(tmp_path: Path) -> None:
-    method, start = train(Grouped, spec(), tmp_path / "run"), build(Grouped, spec())
-    assert all(
-        torch.equal(a, b) for a, b in zip(method.bottleneck.parameters(), start.bottleneck.parameters(), strict=True)
-    )
-    assert not torch.equal(method.head.weight, start.head.weight)
-
-
-def test_bfloat16_trains_on_a_cpu(tmp_path: Path) -> None:
-    method = train(Plain, spec(precision="bfloat16", steps=20), tmp_path / "run")
-    assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in method.parameters())

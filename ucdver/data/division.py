@@ -13,7 +13,7 @@ from ucdver.data.members import Members, members_of
 from ucdver.data.splits import Indices, RowKeys, TargetSplit, assign_folds, split_sources, split_target
 from ucdver.errors import DataError
 from ucdver.registry import Registry
-from ucdver.spec.protocol import Protocol, SplitRule
+from ucdver.spec.protocol import SplitRule
 from ucdver.spec.task import Domain, Task
 
 
@@ -70,26 +70,14 @@ def divide(task: Task, rule: SplitRule, members: Mapping[Domain, Members], catal
     )
 
 
-def division_fault(
-    task: Task, protocol: Protocol, catalog: Catalog, registry: Registry, *, oracle: bool
-) -> DataError | None:
-    """Return why the data of a task cannot be divided as a protocol asks, or None where they can.
+def divide_task(task: Task, rule: SplitRule, catalog: Catalog, registry: Registry) -> Division:
+    """Divide a task whose data sets are here, before any run of it is declared.
 
-    Args:
-        task: the task; its data sets are here.
-        protocol: whose split and setting are meant.
-        catalog: holds the manifests.
-        registry: knows label spaces and maps.
-        oracle: whether the method trains on the targets whatever the setting.
+    Raises:
+        DataError: as `divide`; or a domain has no member, or no label map leads to the task's space.
     """
-    try:
-        members = {d: members_of(d, task, catalog, registry) for d in (*task.sources, *task.targets)}
-        found = divide(task, protocol.split, members, catalog)
-        if protocol.setting != "uc" or oracle:
-            found.check_target_training(task, protocol.split)
-    except DataError as error:
-        return error
-    return None
+    members = {d: members_of(d, task, catalog, registry) for d in (*task.sources, *task.targets)}
+    return divide(task, rule, members, catalog)
 
 
 def _folds(task: Task, rule: SplitRule, catalog: Catalog) -> dict[str, int]:

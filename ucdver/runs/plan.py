@@ -10,7 +10,7 @@ from ucdver.backbones.build import check_backbone, weights_sha256
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
-from ucdver.data.division import division_fault
+from ucdver.data.division import Division, divide_task
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
 from ucdver.errors import DataError, WeightsError
@@ -85,13 +85,17 @@ class _Planning:
     unfit: list[DataError] = field(default_factory=list)
     unweighted: list[WeightsError] = field(default_factory=list)
     _own: dict[str, str] = field(default_factory=dict)
-    _divided: dict[tuple[str, bool], DataError | None] = field(default_factory=dict)
+    _divided: dict[str, Division | DataError] = field(default_factory=dict)
 
     def cells(self, task: Task, method: str) -> list[tuple[PlanEntry, RunSpec | None]]:
         """Return the cell of each seed of a method on a task, with its run where there is one."""
         seeds = self.suite.seeds
         if unfit := _not_applicable(self.suite, self.registry, method, task):
             return [(_entry(task, method, seed, status="not_applicable", reason=unfit), None) for seed in seeds]
+        if not self.lacking[task.id]:
+            for dataset in task.datasets:
+                # A label map that does not fit is a mistake in the suite: it is refused, not reported as missing.
+                label_source(dataset, task, self.registry)
         absent = self.lacking[task.id] or self._undivided(task, method)
         try:
             specs = [] if absent else self._specs(task, method)
@@ -104,15 +108,26 @@ class _Planning:
 
     def _undivided(self, task: Task, method: str) -> str:
         """Return why a task's data cannot be divided as the protocol asks, in words; empty where they can."""
-        oracle = self.registry.methods.get(method).oracle
-        if (task.id, oracle) not in self._divided:
-            for dataset in task.datasets:
-                # A label map that does not fit is a mistake in the suite: it is refused, not reported as missing.
-                label_source(dataset, task, self.registry)
-            fault = division_fault(task, self.suite.protocol, self.catalog, self.registry, oracle=oracle)
-            self._divided[task.id, oracle] = fault
-            self.unfit += [fault] if fault else []
-        return str(self._divided[task.id, oracle] or "")
+        try:
+            division = self._division(task)
+            if self.suite.protocol.setting != "uc" or self.registry.methods.get(method).oracle:
+                division.check_target_training(task, self.suite.protocol.split)
+        except DataError as error:
+            self.unfit.append(error)
+            return str(error)
+        return ""
+
+    def _division(self, task: Task) -> Division:
+        """Return how a task is divided, found out once; a DataError where it cannot be."""
+        if task.id not in self._divided:
+            try:
+                self._divided[task.id] = divide_task(task, self.suite.protocol.split, self.catalog, self.registry)
+            except DataError as error:
+                self._divided[task.id] = error
+        found = self._divided[task.id]
+        if isinstance(found, DataError):
+            raise found
+        return found
 
     def _specs(self, task: Task, method: str) -> list[RunSpec]:
         """Return the run of every seed; a WeightsError where weights or an annotation cannot be had."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import json
 import unicodedata
 from collections.abc import Sequence
@@ -8,38 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from support import real_tree as tree
 from support import tiny_images
+from support.checks import MAP, check, kinds
 
 from ucdver.data.catalog import Catalog
 from ucdver.data.check.duplicates import PLACEHOLDER_COPIES, PLACEHOLDER_LABELLED
-from ucdver.data.check.report import CheckReport
 from ucdver.data.check.run import check_dataset, quarantine_list
 from ucdver.data.manifest import Row
 from ucdver.data.quarantine import read_quarantine, write_quarantine
-from ucdver.errors import DataError, SpecError
-from ucdver.spec.labels import LabelMap
-from ucdver.spec.plugin import DatasetSpec
-
-MAP = LabelMap(name="three-two", source="three", target="two", table={"joy": "good", "fear": "bad", "anger": None})
-
-
-def check(folder: Path, rows: Sequence[Row], spec: DatasetSpec | None = None, near: int = 6) -> CheckReport:
-    """Check the tree in `folder`/real, of which `rows` are listed."""
-    tree.write_list(folder / "real", rows)
-    held = tree.catalog(folder, spec or tree.spec(), maps=[MAP])
-    return check_dataset(held, held.place("real", folder / "real"), near=near)[0]
-
-
-def kinds(report: CheckReport) -> dict[str, list[list[str]]]:
-    """Return the ids of every entry by kind."""
-    return {finding.kind: [list(entry.ids) for entry in finding.entries] for finding in report.findings}
-
-
-@pytest.fixture
-def rows(tmp_path: Path) -> list[Row]:
-    return tree.grow(tmp_path / "real", tree.rows(20))
+from ucdver.errors import DataError
 
 
 def test_a_whole_data_set_in_four_formats_has_nothing_to_tell(tmp_path: Path, rows: list[Row]) -> None:
@@ -278,34 +255,3 @@ def test_what_is_quarantined_is_left_out_until_its_file_is_another(tmp_path: Pat
     assert after.fingerprint("photo") != before.fingerprint("photo")
     (root / rows[4].path).write_bytes(whole)
     assert rows[4].id in {row.id for row in held.add("real", root).rows()}
-
-
-def test_the_whole_report_goes_to_json_or_csv(tmp_path: Path, rows: list[Row]) -> None:
-    for row in rows[:9]:
-        (tmp_path / "real" / row.path).unlink()
-    report = check(tmp_path, rows)
-    report.write(tmp_path / "report.json")
-    told = json.loads((tmp_path / "report.json").read_text())
-    assert told == report.to_json()
-    assert [entry["ids"] for entry in told["findings"][0]["entries"]] == [[row.id] for row in rows[:9]]
-    report.write(tmp_path / "report.csv")
-    with (tmp_path / "report.csv").open(newline="") as stream:
-        lines = list(csv.DictReader(stream))
-    assert [line["id"] for line in lines] == [row.id for row in rows[:9]]
-    assert {line["kind"] for line in lines} == {"missing"}
-    with pytest.raises(SpecError, match=r"write -o FILE\.json"):
-        report.write(tmp_path / "report.txt")
-
-
-def test_sizes_are_in_the_manifest_and_in_no_fingerprint(tmp_path: Path, rows: list[Row]) -> None:
-    tree.write_list(tmp_path / "real", rows)
-    held = tree.catalog(tmp_path)
-    manifest = held.add("real", tmp_path / "real")
-    assert {manifest.size(row.id) for row in manifest.rows()} == {(96, 72)}
-    stored = Catalog(tree.registry(), tmp_path / "home").manifest("real")
-    assert stored == manifest
-    bare = replace(manifest, sizes={})
-    assert bare.size(rows[0].id) == (0, 0)
-    assert bare.fingerprint("photo") == manifest.fingerprint("photo")
-    with Image.open(tmp_path / "real" / rows[0].path) as image:
-        assert image.size == manifest.size(rows[0].id)
