@@ -8,21 +8,10 @@ for each candidate.
 
 from __future__ import annotations
 
-import argparse
-import os
-import resource
-from pathlib import Path
 from typing import Any
 
-from choose_recipe import COLOUR, measure, recipe, suite
+from candidates import compare
 
-from ucdver.data.catalog import Catalog
-from ucdver.data.home import data_home
-from ucdver.plugins import load_registry
-from ucdver.runs.plan import make_plan
-from ucdver.runs.store import RunStore
-
-STEPS = 500
 SMALL = "tgca_pvt_small"
 #: The first version of the small network: PVT's patches, and no bottleneck.
 FIRST: dict[str, Any] = {
@@ -48,31 +37,5 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "chosen, fixed": (SMALL, {"preset": "fixed"}),
 }
 
-
-def main() -> None:
-    """Run the candidates and print them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("runs/choose_tgca"))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
-    registry = load_registry()
-    catalog = Catalog(registry, data_home())
-    store = RunStore(arguments.runs.resolve())
-    print(f"{'candidate':<36}{'accuracy':>9}{'balanced':>9}{'s a run':>9}{'CPU s':>9}")
-    for name in arguments.names or CANDIDATES:
-        method, options = CANDIDATES[name]
-        folds = suite(name, recipe(48, COLOUR, "convnet_s"), STEPS, registry.protocols.get("uda"), arguments.seeds)
-        chosen = folds.model_copy(update={"methods": {method: options}, "tasks": folds.tasks[: arguments.folds]})
-        planned = make_plan(chosen, registry, catalog)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        accuracy, balanced, seconds = measure(planned, registry, store, catalog.home, arguments.jobs)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / len(planned.runs)
-        print(f"{name:<36}{accuracy:>9.3f}{balanced:>9.3f}{seconds:>9.1f}{cpu:>9.1f}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    compare(__doc__, "runs/choose_tgca", CANDIDATES)

@@ -53,6 +53,9 @@ _PUBLIC = {
     "Backbone": "ucdver.backbones.base",
     "efficientnet_lite0": "ucdver.backbones.package",
     "efficientnet_lite0_sha256": "ucdver.backbones.package",
+    "folder_sha256": "ucdver.backbones.model_files",
+    "model_folder": "ucdver.backbones.model_files",
+    "sha256_if_here": "ucdver.backbones.model_files",
     "load_state": "ucdver.backbones.weights",
     "read_weights": "ucdver.backbones.weights",
     "Method": "ucdver.methods.base",
@@ -65,6 +68,9 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from ucdver.backbones.base import Backbone as Backbone
+    from ucdver.backbones.model_files import folder_sha256 as folder_sha256
+    from ucdver.backbones.model_files import model_folder as model_folder
+    from ucdver.backbones.model_files import sha256_if_here as sha256_if_here
     from ucdver.backbones.package import efficientnet_lite0 as efficientnet_lite0
     from ucdver.backbones.package import efficientnet_lite0_sha256 as efficientnet_lite0_sha256
     from ucdver.backbones.weights import load_state as load_state

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, WeightsError
-from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
+from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, WeightsError, folder_sha256, sha256_if_here
+from ucdver_kcdp.model_files import model_folder
 from ucdver_kcdp.retrieval import CaptionRetriever
 
 CAPTIONER = "Salesforce/blip-image-captioning-large"

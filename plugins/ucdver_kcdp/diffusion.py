@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ucdver import WeightsError
-from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
+from ucdver import WeightsError, folder_sha256, sha256_if_here
+from ucdver_kcdp.model_files import model_folder
 
 if TYPE_CHECKING:
     # Imported where it is used: diffusers takes seconds to import, and a command that shows an option needs none of it.

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ucdver import WeightsError
-from ucdver_kcdp.model_files import folder_sha256, model_folder, sha256_if_here
+from ucdver import WeightsError, folder_sha256, sha256_if_here
+from ucdver_kcdp.model_files import model_folder
 from ucdver_kcdp.projections import LENGTH, WIDTH, Projections, load_projections, weights_file
 
 Kind = Literal["clip", "minilm", "minilm_small", "hashed"]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from pydantic import Field
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
-from ucdver import Annotator, AnnotatorConfig, Item, WeightsError
+from ucdver import Annotator, AnnotatorConfig, Item, WeightsError, folder_sha256, model_folder, sha256_if_here
 
 #: Whose mean is taken: the last four hidden states, as released.
 LAYERS = 4
@@ -51,7 +48,7 @@ class BertTokens(Annotator):
 
     def __init__(self, config: Config, device: torch.device) -> None:
         super().__init__(config, device)
-        folder = model_folder(config.model, fetch=True)
+        folder = _folder(config.model, fetch=True)
         try:
             with _no_progress():
                 self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -67,17 +64,7 @@ class BertTokens(Annotator):
     @classmethod
     def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
         """Return the sha256 of all files that are read, names included; empty where they are not here yet."""
-        try:
-            folder = model_folder(config.model, fetch=fetch)
-        except WeightsError:
-            if fetch:
-                raise
-            return ""
-        digest = hashlib.sha256()
-        for path in sorted({path for pattern in FILES for path in folder.glob(pattern)}):
-            with path.open("rb") as stream:
-                digest.update(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
-        return digest.hexdigest()
+        return sha256_if_here(lambda: folder_sha256(_folder(config.model, fetch=fetch), FILES), fetch=fetch)
 
     def annotate(self, items: Sequence[Item]) -> Tensor:
         """Return float32 [n, length, width] for the texts of n items."""
@@ -105,21 +92,11 @@ def _no_progress() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def model_folder(name: str, *, fetch: bool) -> Path:
-    """Return the folder of a model: the one named, or the hub's in the cache, fetched where that is asked for.
-
-    Raises:
-        WeightsError: there is none, or it cannot be fetched.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise WeightsError(f"'{folder}' holds no config.json", "name a folder that save_pretrained wrote")
-        return folder
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=not fetch))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"the model '{name}' is no folder and cannot be fetched: {type(error).__name__}",
-            'download it and set model = "/its/folder" in [annotator.bert_tokens]',
-        ) from error
+def _folder(name: str, *, fetch: bool) -> Path:
+    """Return the folder of a BERT; a WeightsError where there is none, or one without a config.json."""
+    found = model_folder(
+        name, FILES, 'download it and set model = "/its/folder" in [annotator.bert_tokens]', fetch=fetch
+    )
+    if not (found / "config.json").is_file():
+        raise WeightsError(f"'{found}' holds no config.json", "name a folder that save_pretrained wrote")
+    return found

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
-from ucdver import WeightsError
+from ucdver import WeightsError, folder_sha256, model_folder, sha256_if_here
 
 #: What is read of a model's folder; of the hub's copy nothing else is downloaded. Weights as safetensors alone, which
 #: cannot hold code.
@@ -36,9 +35,7 @@ def clip_folder(name: str, *, fetch: bool) -> Path:
     Raises:
         WeightsError: there is none, it cannot be fetched, or it is not a CLIP with weights as safetensors.
     """
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(name, fetch=fetch)
+    folder = model_folder(name, FILES, "download it and type --set METHOD.model=/its/folder", fetch=fetch)
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError) as error:
@@ -57,28 +54,4 @@ def clip_sha256(name: str, *, fetch: bool) -> str:
     Raises:
         WeightsError: with `fetch`, they cannot be had.
     """
-    try:
-        folder = clip_folder(name, fetch=fetch)
-    except WeightsError:
-        if fetch:
-            raise
-        return ""
-    digest = hashlib.sha256()
-    for path in sorted({path for pattern in FILES for path in folder.glob(pattern)}):
-        with path.open("rb") as stream:
-            digest.update(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
-
-
-def _from_hub(name: str, *, fetch: bool) -> Path:
-    # Here, since a method that names a folder needs no client of the hub.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=not fetch))
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        raise WeightsError(
-            f"the model '{name}' is no folder here and could not be fetched ({type(error).__name__})",
-            "download it and type --set METHOD.model=/its/folder",
-        ) from error
+    return sha256_if_here(lambda: folder_sha256(clip_folder(name, fetch=fetch), FILES), fetch=fetch)

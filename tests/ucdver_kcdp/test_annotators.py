@@ -24,12 +24,11 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from ucdver import DataError, WeightsError
+from ucdver import DataError, WeightsError, folder_sha256
 from ucdver.testing.annotators import annotate, check_annotator
 from ucdver_kcdp.captions import Captions
 from ucdver_kcdp.features import Layout
 from ucdver_kcdp.knowledge import Knowledge
-from ucdver_kcdp.model_files import folder_sha256
 from ucdver_kcdp.retrieval import CaptionRetriever
 from ucdver_kcdp.text_embedding import HashedText, load_text_encoder, text_encoder_sha256
 from ucdver_kcdp.triples import Triple, write_triples
