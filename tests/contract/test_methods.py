@@ -108,7 +108,7 @@ def test_a_prediction_does_not_depend_on_the_batch_it_is_made_in(
     monkeypatch.setattr(predict, "BATCH", 7)
     pieces = ToyBench(folder, name, setting, options, annotators=given).train("pieces")
     far = np.abs(whole.predictions.logits - pieces.predictions.logits).max(axis=1) > 1e-5
-    # Rounding differs with the size of a batch. Where a method takes the best tokens it may take another of two that are
+    # Rounding differs with the size of a batch. A method that takes the best tokens may take another of two that are
     # equal but for that, which moves a picture now and then; one that mixes pictures moves them all.
     chooses = issubclass(method_class(REGISTRY, name), LORA)
     assert far.mean() <= (0.05 if chooses else 0)
