@@ -16,7 +16,8 @@ from ucdver import DataError, ImageRecipe
 _BACKGROUND = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 # What the one-colour sets are drawn in (`currentColor`): the colour that shows on the background.
 _INK = {"white": "#000000", "black": "#ffffff", "grey": "#000000"}
-_ASPECT = {"pad": "xMidYMid meet", "crop": "xMidYMid slice", "stretch": "none"}
+# A drawing has no pixels of its own to keep, so that to centre it is to pad it.
+_ASPECT = {"pad": "xMidYMid meet", "centre": "xMidYMid meet", "crop": "xMidYMid slice", "stretch": "none"}
 _SVG = "{http://www.w3.org/2000/svg}svg"
 # `image` and friends load files, and text would depend on the fonts of the machine.
 _REFUSED = frozenset({"image", "feImage", "foreignObject", "script", "style", "text", "tspan", "textPath"})
@@ -75,7 +76,7 @@ def draw_bitmap(content: bytes, recipe: ImageRecipe, file: Path) -> Image.Image:
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
         image = image.crop((left, top, left + side, top + side))
-    elif recipe.fit == "pad":
+    elif recipe.fit in ("pad", "centre"):
         side = max(width, height)
         square = Image.new("RGBA", (side, side))
         square.paste(image, ((side - width) // 2, (side - height) // 2))

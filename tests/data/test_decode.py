@@ -145,8 +145,20 @@ def test_shrinking_averages_what_it_drops(tmp_path: Path) -> None:
     assert np.abs(opened(tmp_path / "x.png") - 127.5).max() < 4
 
 
+@pytest.mark.parametrize(("side", "shown"), [(28, 16), (16, 16), (8, 8)])
+def test_centre_keeps_the_pixels_of_what_is_small(side: int, shown: int) -> None:
+    picture = np.random.Generator(np.random.Philox(0)).integers(1, 256, (16, 16), dtype=np.uint8)
+    recipe = ImageRecipe(size=side, fit="centre", background="black", channels=1)
+    fitted = np.asarray(fit_image(Image.fromarray(picture), recipe))
+    edge = (side - shown) // 2
+    inner = fitted[edge : edge + shown, edge : edge + shown]
+    if side >= 16:
+        np.testing.assert_array_equal(inner, picture)
+    assert fitted.shape == (side, side) and fitted.sum(dtype=int) == inner.sum(dtype=int)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1)])
-@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch", "centre"])
 def test_the_thinnest_pictures(size: tuple[int, int], fit: Any) -> None:
     fitted = fit_image(Image.new("RGB", size, (9, 9, 9)), ImageRecipe(size=16, fit=fit))
     assert fitted.size == (16, 16)

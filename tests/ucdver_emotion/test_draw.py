@@ -60,6 +60,7 @@ def test_one_colour_art_shows_on_every_background(draw: Drawer, background: str,
     ("fit", "corner", "left"),
     [
         ("pad", (255, 255, 255), (0, 0, 255)),
+        ("centre", (255, 255, 255), (0, 0, 255)),
         ("crop", (0, 255, 0), (0, 255, 0)),
         ("stretch", (0, 0, 255), (0, 0, 255)),
     ],

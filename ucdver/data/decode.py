@@ -122,6 +122,8 @@ def fit_image(image: Image.Image, recipe: ImageRecipe) -> Image.Image:
     if recipe.fit == "crop":
         return ImageOps.fit(coloured, (side, side), Image.Resampling.BICUBIC)
     scale = side / max(coloured.size)
+    if recipe.fit == "centre":
+        scale = min(scale, 1.0)
     width, height = (max(1, round(length * scale)) for length in coloured.size)
     canvas = Image.new(coloured.mode, (side, side), (background,) * 3 if recipe.channels == 3 else background)
     inner = coloured.resize((width, height), Image.Resampling.BICUBIC)

@@ -10,10 +10,14 @@ from ucdver.spec.base import Value
 
 
 class ImageRecipe(Value):
-    """How a picture becomes a uint8 array; part of the run key, since a resize alone moves scores."""
+    """How a picture becomes a uint8 array; part of the run key, since a resize alone moves scores.
+
+    `fit`: `pad` enlarges or shrinks to fit a square, `centre` does so only where a picture is too large and keeps the
+    pixels of smaller ones, `crop` takes the middle, `stretch` changes the proportions.
+    """
 
     size: int = Field(default=64, ge=8, le=2048)
-    fit: Literal["stretch", "crop", "pad"] = "pad"
+    fit: Literal["stretch", "crop", "pad", "centre"] = "pad"
     background: Literal["white", "black", "grey"] = "white"
     channels: Literal[1, 3] = 3
 
