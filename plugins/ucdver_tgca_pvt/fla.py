@@ -35,12 +35,12 @@ class SqueezeGate(nn.Module):
             else None
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x [B, C, H, W] with each channel weighted."""
+    def forward(self, means: Tensor) -> Tensor:
+        """Return the weights [B, C] of the channels of maps with these means [B, C]."""
         if self.fc is None:
-            return 0.5 * x
-        weights: Tensor = self.fc(x.mean(dim=(2, 3)))
-        return x * weights[:, :, None, None]
+            return torch.full_like(means, 0.5)
+        weights: Tensor = self.fc(means)
+        return weights
 
 
 class FrequencyGate(nn.Module):
@@ -71,16 +71,18 @@ class FrequencyGate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the same shape as x [B, C, H, W].
 
-        Transformed in float32 at least: in half precision the transforms exist for powers of two alone.
+        Transformed in float32 at least: in half precision the transforms exist for powers of two alone. What is added
+        is transformed back alone, the map itself being where it came from.
         """
         with torch.autocast(x.device.type, enabled=False):
             wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
-            spectrum = torch.fft.rfft2(wide, norm="ortho")
-            real, imaginary = spectrum.real, spectrum.imag
-            u = torch.relu(self._map(self.r, real) - self._map(self.i, imaginary) + self.rb[:, None, None])
-            v = torch.relu(self._map(self.r, imaginary) + self._map(self.i, real) + self.ib[:, None, None])
-            changed = torch.complex(real + self.SE1(u), imaginary + self.SE2(v))
-            result: Tensor = torch.fft.irfft2(changed, s=x.shape[-2:], norm="ortho")
+            # U + i V before the rectifier: one complex affine map, (R + i S) Y + (rb + i ib).
+            mapped = self._map(torch.complex(self.r, self.i), torch.fft.rfft2(wide, norm="ortho"))
+            parts = torch.view_as_real(mapped + torch.complex(self.rb, self.ib)[:, None, None]).relu()
+            means = parts.mean(dim=(2, 3))
+            weights = torch.stack([self.SE1(means[..., 0]), self.SE2(means[..., 1])], dim=2)
+            added = torch.view_as_complex(parts * weights[:, :, None, None])
+            result: Tensor = wide + torch.fft.irfft2(added, s=x.shape[-2:], norm="ortho")
             return result.to(x.dtype)
 
     @staticmethod

@@ -54,7 +54,7 @@ def ucdver_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="tgca_pvt_small",
-            version="3",
+            version="4",
             target="ucdver_tgca_pvt.small:TGCAPVTSmall",
             settings=("uda", "uc"),
             summary="TGCA-PVT on a little pyramid of its own, from scratch, for 24 to 96 pixels",
