@@ -10,8 +10,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ucdver_kcdp.cliea import joint_mask
-
 #: Ours: how much of the running covariances survives a batch.
 DECAY = 0.99
 #: Ours: what is added to the covariances' diagonals, as a part of their mean, before they are inverted.
@@ -138,11 +136,10 @@ class CESA(nn.Module):
 
     def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return [B, K, d]: the mean of prompt's and knowledge's real tokens, without anything learnt."""
-        weights = joint_mask(self.prompt_mask, mask).float()
-        length = self.prompts.shape[1]
-        prompts = torch.einsum("kl,kld->kd", weights[0, :, :length], self.prompts.float())
-        known = torch.einsum("bt,btd->bd", mask.float(), knowledge.float())
-        return (prompts + known.unsqueeze(1)) / weights.sum(2, keepdim=True)
+        own, real = self.prompt_mask.float(), mask.float()
+        prompts = torch.einsum("kl,kld->kd", own, self.prompts.float())
+        known = torch.einsum("bt,btd->bd", real, knowledge.float())
+        return (prompts + known.unsqueeze(1)) / (own.sum(1) + real.sum(1, keepdim=True)).unsqueeze(2)
 
     @torch.no_grad()
     def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:

@@ -69,6 +69,8 @@ class CLIEA(nn.Module):
         self.temperature = temperature
         self.register_buffer("prompts", prompts)
         self.register_buffer("prompt_mask", prompt_mask)
+        #: Positions up to the last one that is real in any prompt.
+        self.reach = int(prompt_mask.sum(0).nonzero().max()) + 1
         self.attention = nn.MultiheadAttention(prompts.shape[2], heads, batch_first=True)
         self.mapping = nn.Linear(visual_width, prompts.shape[2])
 
@@ -78,34 +80,34 @@ class CLIEA(nn.Module):
 
     def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return the emotional embeddings [B, K, d] of every prompt with each image's knowledge [B, T, d]."""
-        layer, length = self.attention, self.prompts.shape[1]
+        layer = self.attention
         of_prompts, of_knowledge = (
             F.linear(tokens, layer.in_proj_weight, layer.in_proj_bias)
             for tokens in (self.prompts.to(knowledge.dtype), knowledge)
         )
-        counts = joint_mask(self.prompt_mask, mask, with_knowledge=self.pool == "masked_mean")
-        if self.pool == "mean":
-            counts = torch.ones_like(counts)
-        weights = (counts / counts.sum(2, keepdim=True)).to(knowledge.dtype)
-        pooled = pooled_attention(
-            of_prompts, of_knowledge, weights[..., :length], weights[..., length:], layer.num_heads
-        )
+        of_both = self._weights(mask.to(knowledge.dtype))
+        pooled = pooled_attention(of_prompts, of_knowledge, *of_both, layer.num_heads)
         # An affine map of a mean is the mean of the maps.
         emotions: Tensor = layer.out_proj(pooled)
         return emotions
+
+    def _weights(self, mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what each position counts: prompt [B, K, R] and knowledge [B, K, T], None where it counts nothing."""
+        own = self.prompt_mask.to(mask.dtype).expand(len(mask), -1, -1)
+        known = mask.unsqueeze(1).expand(-1, len(self.prompt_mask), -1)
+        if self.pool == "label_tokens":
+            own = own[..., : self.reach]
+            return own / own.sum(2, keepdim=True), None
+        if self.pool == "mean":
+            own, known = torch.ones_like(own), torch.ones_like(known)
+        count = own.sum(2, keepdim=True) + known.sum(2, keepdim=True)
+        return own / count, known / count
 
     def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:
         """Remember nothing: what CLIEA knows is learnt by gradient."""
 
     def refit(self) -> None:
         """Do nothing, for the same reason."""
-
-
-def joint_mask(prompt_mask: Tensor, mask: Tensor, with_knowledge: bool = True) -> Tensor:
-    """Return the mask [B, K, L + T] of prompt [K, L] and knowledge [B, T], the latter zero unless `with_knowledge`."""
-    prompts = prompt_mask.to(mask.dtype).expand(len(mask), -1, -1)
-    knowledge = (mask if with_knowledge else torch.zeros_like(mask)).unsqueeze(1).expand(-1, len(prompt_mask), -1)
-    return torch.cat([prompts, knowledge], dim=2)
 
 
 def alignment_logits(visual: Tensor, emotions: Tensor, temperature: float = TEMPERATURE) -> Tensor:

@@ -52,7 +52,7 @@ def ucdver_methods() -> list[MethodSpec]:
 def _small(name: str, target: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=name,
-        version="1",
+        version="2",
         target=f"ucdver_kcdp.{target}",
         settings=("uda", "uc"),
         summary=summary,

@@ -27,6 +27,7 @@ class KCDPSmallConfig(KCDPConfig):
     # The one that its U-Net was trained with, which `kcdp` has no annotators for.
     text_encoder: Literal["minilm_small"] = "minilm_small"  # type: ignore[assignment]
     hidden: int = Field(default=64, ge=1)
+    pool: Literal["mean", "masked_mean", "label_tokens"] = "label_tokens"
     moe_text_width: int = Field(default=32, ge=0, description="token_mean: width it is mapped to; 0 keeps it")
 
     @property
