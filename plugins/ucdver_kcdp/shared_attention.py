@@ -37,7 +37,7 @@ _Parts = tuple[Tensor, Tensor, Tensor]
 
 
 def _asked_by_prompts(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what prompt tokens, each seeing its own prompt and the knowledge, attend to: [B, H, K, L], [B, H, K, T]."""
+    """Return what prompt tokens attend to in their own prompt and in the knowledge: [B, H, K, L], [B, H, K, T]."""
     query, key = prompts[0][:, :, : weights.shape[2]], prompts[1]
     own = (query @ key.mT).transpose(0, 1).expand(len(weights), -1, -1, -1, -1)
     seen = query.transpose(0, 1).flatten(1, 2) @ knowledge[1].mT
@@ -47,7 +47,7 @@ def _asked_by_prompts(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tu
 
 
 def _asked_by_knowledge(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what knowledge tokens attend to, among themselves and in every prompt: [B, H, K, L], [B, H, K, T]."""
+    """Return what knowledge tokens attend to in every prompt and among themselves: [B, H, K, L], [B, H, K, T]."""
     query, key = knowledge[0], knowledge[1]
     classes, _, length, _ = prompts[1].shape
     # Scores [B, H, T, T] among themselves, [B, H, T, K L] with every prompt.
