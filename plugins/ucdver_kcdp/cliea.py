@@ -69,8 +69,8 @@ class CLIEA(nn.Module):
         self.temperature = temperature
         self.register_buffer("prompts", prompts)
         self.register_buffer("prompt_mask", prompt_mask)
-        #: Positions up to the last one that is real in any prompt.
-        self.reach = int(prompt_mask.sum(0).nonzero().max()) + 1
+        #: Positions up to the last one that is real in any prompt; all of them where costs are counted without data.
+        self.reach = prompt_mask.shape[1] if prompt_mask.is_meta else int(prompt_mask.sum(0).nonzero().max()) + 1
         self.attention = nn.MultiheadAttention(prompts.shape[2], heads, batch_first=True)
         self.mapping = nn.Linear(visual_width, prompts.shape[2])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from binascii import crc32
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SpecError
+from ucdver import Annotator, AnnotatorConfig, Augment, AugmentRecipe, ImageRecipe, Item, SpecError
 from ucdver_kcdp.diffusion import RANDOM_TINY, STABLE_DIFFUSION, diffusion_sha256, load_diffusion
 from ucdver_kcdp.knowledge import Knowledge
 from ucdver_kcdp.perception import DiffusionPerceiver, PerceptionOptions, feature_channels
@@ -18,25 +19,32 @@ from ucdver_kcdp.text_embedding import Kind, load_text_encoder, text_encoder_sha
 
 #: Up to this side of the finest map a layout is looked for: 4,096 pixels with Stable Diffusion's VAE.
 MAX_SIDE = 512
+#: That of the suites of emoji.
+AUGMENT = AugmentRecipe(
+    flip=0.5, rotate=10, translate=0.08, scale=0.15, brightness=0.3, contrast=0.4, saturation=0.6, grey=0.3
+)
 
 
 class Features(Annotator):
-    """All scales of the perceiver, maps included, one after the other in one row, float16.
+    """All scales of the perceiver, maps included, one after the other in one row, float16: [V, N] for V views.
 
-    At 512 pixels with Stable Diffusion that is 5.2 MB an image, at 256 pixels 1.3 MB. There is no augmentation: what is
-    computed once is of the image as it is.
+    At 512 pixels with Stable Diffusion that is 5.2 MB a view, at 256 pixels 1.3 MB. The first view is of the picture as
+    it is, and by default the only one. Others are augmented, each picture's by random numbers of its own.
     """
 
     class Config(AnnotatorConfig):
         """`model`: the diffusion pipeline, as the method's; `size`: the pictures' side in pixels, 0 for the suite's.
 
-        `normalisation` and `latent` are those of `PerceptionOptions`.
+        `normalisation` and `latent` are those of `PerceptionOptions`; `views` and `augment`: how many versions of a
+        picture there are, and how those after the first are augmented.
         """
 
         model: str = STABLE_DIFFUSION
         size: int = Field(default=0, ge=0, le=2048)
         normalisation: Literal["minus_one_to_one", "imagenet_once", "imagenet_twice"] = "minus_one_to_one"
         latent: Literal["scaled", "unscaled"] = "scaled"
+        views: int = Field(default=1, ge=1, le=64)
+        augment: AugmentRecipe = AUGMENT
 
     dtype = "float16"
     batch_size = 8
@@ -50,6 +58,7 @@ class Features(Annotator):
         super().__init__(config, device)
         options = PerceptionOptions(mode="frozen", normalisation=config.normalisation, latent=config.latent)
         self.perceiver = DiffusionPerceiver(load_diffusion(config.model), options).to(device).eval()
+        self._augment = Augment(config.augment)
         self._context: Tensor | None = None
         if not self.knowledge:
             self._context = load_text_encoder(self.text_encoder, config.model, device).encode([""])[0]
@@ -66,14 +75,27 @@ class Features(Annotator):
         return suite.model_copy(update={"size": config.size}) if config.size else suite
 
     def annotate(self, items: Sequence[Item]) -> Tensor:
-        """Return float32 [n, N], N as `Layout` has it."""
-        images = torch.stack([item.image for item in items]).to(self.device).float() / 255
+        """Return float32 [n, V, N], N as `Layout` has it."""
+        images = torch.stack([item.image for item in items])
         if self._context is None:
             packed = torch.stack([torch.as_tensor(item.annotation(self.knowledge)) for item in items])
             tokens = Knowledge.unpack(packed.float()).tokens.to(self.device)
         else:
             tokens = self._context.expand(len(items), -1, -1)
-        return torch.cat([level.flatten(1) for level in self.perceiver(images, tokens)], dim=1).float().cpu()
+        return torch.stack([self._read(self._view(images, v), tokens) for v in range(self.config.views)], dim=1)
+
+    def _read(self, images: Tensor, tokens: Tensor) -> Tensor:
+        levels = self.perceiver(images.to(self.device), tokens)
+        return torch.cat([level.flatten(1) for level in levels], dim=1).float().cpu()
+
+    def _view(self, images: Tensor, number: int) -> Tensor:
+        """Return a view of uint8 images as float32 in [0, 1]; its draws depend on the picture and `number` alone."""
+        views = []
+        for image in images:
+            with torch.random.fork_rng(devices=()):
+                torch.manual_seed(crc32(image.numpy().tobytes(), number))
+                views.append(self._augment(image[None].float() / 255) if number else image[None].float() / 255)
+        return torch.cat(views)
 
 
 class PlainFeatures(Features):

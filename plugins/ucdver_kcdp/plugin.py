@@ -164,6 +164,7 @@ def _small_annotators() -> list[AnnotatorSpec]:
             paper=PAPER,
             licence=SMALL_LICENCE,
             extra="weights",
+            views=name.startswith("features"),
         )
         for name, (cls, summary, kind, reads) in made.items()
     ]
@@ -214,13 +215,14 @@ def _features() -> list[AnnotatorSpec]:
     return [
         AnnotatorSpec(
             name=name,
-            version="1",
+            version="2",
             target=f"ucdver_kcdp.features:{cls}",
             summary=summary,
             kind="tensor",
             reads=("image", *reads),
             paper=PAPER,
             licence=STABLE_DIFFUSION_LICENCE,
+            views=True,
         )
         for name, (cls, summary, reads) in made.items()
     ]

@@ -18,6 +18,8 @@ from ucdver_kcdp.triples import Triples
 
 #: The side at which the small U-Net was trained.
 SIDE = 64
+#: Versions of a picture whose features are kept: the picture and seven augmented ones, 320 kB.
+VIEWS = 8
 
 
 class SmallCaptions(Annotator):
@@ -87,13 +89,14 @@ class SmallKnowledge(ClipKnowledge):
 
 
 class SmallFeatures(Features):
-    """Of the small U-Net, at the size at which it was trained: 40 kB an image."""
+    """Of the small U-Net, at the size at which it was trained: 40 kB a view."""
 
     class Config(Features.Config):
         """As those of `kcdp_features`, but for the defaults."""
 
         model: str = EMOJI_SMALL
         size: int = Field(default=SIDE, ge=0, le=2048)
+        views: int = Field(default=VIEWS, ge=1, le=64)
 
     batch_size = 32
     knowledge = "kcdp_small_knowledge"

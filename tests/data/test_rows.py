@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ucdver.data import rows as rows_module
 from ucdver.data.feeder import Feeder
-from ucdver.data.rows import MappedRows, Part, as_rows
+from ucdver.data.rows import MappedRows, Part, ViewedRows, as_rows, as_viewed_rows
 from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.spec.protocol import Phase
 
@@ -44,6 +44,42 @@ def test_rows_that_are_looked_up_are_those_that_would_be_held(data: st.DataObjec
     for wrong in (-1, len(whole)):
         with pytest.raises(IndexError):
             mapped[torch.tensor([wrong])]
+
+
+@pytest.mark.parametrize("held", [2**26, 0])
+def test_of_several_views_the_first_is_read_and_a_step_draws_one(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "HELD_BYTES", held)
+    one, two = (np.arange(size * 4 * 2, dtype=np.float32).reshape(size, 4, 2) + add for size, add in ((5, 0), (3, 100)))
+    parts = [Part(one, np.array([4, 0, 1])), Part(two, np.array([2]))]
+    viewed = as_viewed_rows(parts)
+    stored = torch.from_numpy(np.concatenate([part.array[part.numbers] for part in parts]))
+    assert isinstance(viewed.all, torch.Tensor if held else MappedRows)
+    assert (len(viewed), viewed.shape, viewed.nbytes) == (4, (4, 2), 4 * 4 * 2 * 4)
+    assert torch.equal(viewed[:], stored[:, 0]) and torch.equal(viewed[1:3], stored[1:3, 0])
+    assert torch.equal(viewed[torch.tensor([3, 0])], stored[[3, 0], 0])
+    # Features [N, 1], which are not augmented, so that a batch's draws are those of the views alone.
+    numbers = torch.arange(4)
+    source = SourceView(numbers[:, None].float(), numbers, numbers * 0, tuple("abcd"), {"x": viewed})
+    target = TargetView(numbers[:, None].float(), tuple("efgh"), "d:t", {"x": viewed})
+    feeder = Feeder(TaskData(source, source, target, {}), 4, 0, None, "cpu")
+    seen = set()
+    for step in range(20):
+        torch.manual_seed(step)
+        batch = feeder.batch(BOTH, step, 20, step)
+        for rows, found in (
+            (batch.sources.ids, batch.sources.extras["x"]),
+            (batch.target.ids, batch.target.extras["x"]),
+        ):
+            which = (stored[rows] == found[:, None]).all(2)
+            assert which.sum() == len(rows)
+            seen |= set(which.nonzero()[:, 1].tolist())
+        after = torch.rand(1)
+        torch.manual_seed(step)
+        again = Feeder(TaskData(source, source, target, {}), 4, 0, None, "cpu", reads_target=False)
+        alone = again.batch(BOTH, step, 20, step)
+        assert torch.equal(alone.sources.extras["x"], batch.sources.extras["x"]) and torch.equal(torch.rand(1), after)
+    assert seen == {0, 1, 2, 3}
+    assert isinstance(feeder.data.source_train.extras["x"], ViewedRows)
 
 
 def views(first: Part, second: Part) -> TaskData:

@@ -213,12 +213,30 @@ def test_features_are_cached_in_full_and_can_be_taken_apart(pipeline: Path) -> N
     knowledge = torch.randn(3, 24, 33)
     given = [{"image": p, "kcdp_knowledge": k} for p, k in zip(PICTURES, knowledge, strict=True)]
     found = tensor(annotate("kcdp_features", given, {"model": str(pipeline)}))
+    assert found.shape[1] == 1
+    found = found[:, 0]
     unet = json.loads((pipeline / "unet" / "config.json").read_text())
     levels = Layout(unet, 24, found.shape[1]).split(found)
     assert [level.shape[1:] for level in levels] == [(8, 16, 16), (32, 8, 8), (40, 4, 4), (16, 2, 2)]
     assert torch.allclose(levels[1][:, 8:].sum(1), torch.ones(3, 8, 8), atol=1e-2)
-    plain = tensor(annotate("kcdp_features_plain", [{"image": p} for p in PICTURES], {"model": str(pipeline)}))
+    plain = tensor(annotate("kcdp_features_plain", [{"image": p} for p in PICTURES], {"model": str(pipeline)}))[:, 0]
     assert [level.shape[1] for level in Layout(unet, 12, plain.shape[1]).split(plain)] == [8, 20, 28, 16]
+
+
+def test_views_after_the_first_are_augmented_and_do_not_depend_on_the_batch(pipeline: Path) -> None:
+    given = [{"image": p} for p in PICTURES]
+    options = {"model": str(pipeline), "views": 3}
+    found = tensor(annotate("kcdp_features_plain", given, options))
+    assert found.shape[:2] == (3, 3)
+    first = tensor(annotate("kcdp_features_plain", given, {"model": str(pipeline)}))
+    assert torch.equal(found[:, :1], first)
+    assert not torch.allclose(found[:, 1], found[:, 0], atol=1e-3)
+    assert not torch.allclose(found[:, 1], found[:, 2], atol=1e-3)
+    alone = tensor(annotate("kcdp_features_plain", given[1:2], options))
+    assert torch.allclose(alone, found[1:2], atol=1e-2)
+    still = {**options, "augment": dict.fromkeys(("flip", "rotate", "translate", "scale"), 0.0)}
+    same = tensor(annotate("kcdp_features_plain", given, still))
+    assert torch.equal(same[:, 1], same[:, 0])
 
 
 def test_a_changed_file_changes_the_hash_and_only_files_that_are_read_count(pipeline: Path, tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def extras() -> dict[str, Tensor]:
         for row, value in zip(rows, given, strict=True):
             row[f"kcdp_small_{name}"] = value.float() if isinstance(value, Tensor) else value
         if isinstance(given, Tensor):
-            found[f"kcdp_small_{name}"] = given.float()
+            # Of the views, the picture as it is: what prediction is given.
+            found[f"kcdp_small_{name}"] = (given[:, 0] if name.startswith("features") else given).float()
     for row in rows:
         assert all(sentence in bank_sentences("") for sentence in row["kcdp_small_caption"][:-1].split(". "))
         assert read_triples(row["kcdp_small_triples"])

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ucdver.data.augment import Augment
 from ucdver.data.batches import Batch, LabeledBatch, UnlabeledBatch
-from ucdver.data.rows import MappedRows, Rows
+from ucdver.data.rows import MappedRows, Rows, ViewedRows
 from ucdver.data.sampler import CounterSampler
-from ucdver.data.views import TaskData
+from ucdver.data.views import TargetView, TaskData
 from ucdver.errors import SpecError
 from ucdver.spec.protocol import Phase
 
@@ -94,7 +94,7 @@ class Feeder:
         if phase.target:
             shown = self._shown_target(phase)
             if self._target is None:
-                self._pass_over(shown)
+                self._pass_over(self.data.target_train)
             else:
                 rows = self._rows("target", start, step_in_phase, len(shown))
                 target = UnlabeledBatch(
@@ -123,9 +123,15 @@ class Feeder:
     def _rows(self, side: str, start: int, step: int, count: int) -> Tensor:
         return torch.from_numpy(self._sampler(side, start, count).indices(step))
 
-    def _pass_over(self, images: Rows) -> None:
-        if self._augment is not None and images.dtype == torch.uint8:
-            self._augment.pass_over((self._batch_size, *images.shape[1:]))
+    def _pass_over(self, target: TargetView | None) -> None:
+        """Draw what a batch of the target would have been drawn with, for nothing."""
+        if target is None:
+            return
+        if self._augment is not None and target.images.dtype == torch.uint8:
+            self._augment.pass_over((self._batch_size, *target.images.shape[1:]))
+        for rows in target.extras.values():
+            if isinstance(rows, ViewedRows):
+                rows.draw(self._batch_size)
 
     def _pictures(self, images: _Side, rows: Tensor) -> Tensor:
         gathered = images.images.gather(rows)
@@ -143,7 +149,7 @@ class _Side:
 
     def extras(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the annotations of the given rows on the device, by name."""
-        return {name: to_extra(held.gather(rows)) for name, held in self._extras.items()}
+        return {name: to_extra(held.gather(held.drawn(rows))) for name, held in self._extras.items()}
 
 
 class _Held:
@@ -152,8 +158,16 @@ class _Held:
     def __init__(self, rows: Rows, device: torch.device) -> None:
         self.count = rows.shape[0]
         self._device = device
-        fits = device.type == "cuda" and rows.nbytes < RESIDENT_BYTES
-        self._rows = _moved(rows, device) if fits else rows
+        self._viewed = rows if isinstance(rows, ViewedRows) else None
+        stored = rows.all if isinstance(rows, ViewedRows) else rows
+        fits = device.type == "cuda" and stored.nbytes < RESIDENT_BYTES
+        self._rows = _moved(stored, device) if fits else stored
+
+    def drawn(self, rows: Tensor) -> Tensor:
+        """Return where one version of each row lies, drawn where there are several."""
+        if self._viewed is None:
+            return rows
+        return rows * self._viewed.views + self._viewed.draw(len(rows))
 
     def gather(self, rows: Tensor) -> Tensor:
         """Return the given rows on the device, as they are stored."""
@@ -171,7 +185,7 @@ class _Held:
         return pinned.to(self._device, non_blocking=True)
 
 
-def _moved(rows: Rows, device: torch.device) -> Tensor:
+def _moved(rows: Tensor | MappedRows, device: torch.device) -> Tensor:
     """Return all rows on the device; those that lie on disk go there a piece at a time."""
     if isinstance(rows, Tensor):
         return rows.to(device)

@@ -95,11 +95,56 @@ class MappedRows:
                 held.madvise(mmap.MADV_DONTNEED)
 
 
+class ViewedRows:
+    """Rows [N, ...] of which several versions are stored [N, V, ...]: to read, as if there were the first alone.
+
+    Args:
+        rows: all versions [N * V, ...], those of one row after the other.
+        views: V.
+    """
+
+    def __init__(self, rows: Tensor | MappedRows, views: int) -> None:
+        self.all = rows
+        self.views = views
+        self.shape = torch.Size((len(rows) // views, *rows.shape[1:]))
+        self.dtype = rows.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all versions together."""
+        return self.all.nbytes
+
+    def draw(self, count: int) -> Tensor:
+        """Return so many numbers of versions, int64, from torch's default generator on the CPU."""
+        return torch.randint(self.views, (count,))
+
+    def __getitem__(self, which: slice | Tensor) -> Tensor:
+        """Return the first version of the rows of a slice, or of an int64 tensor."""
+        rows = torch.arange(*which.indices(len(self))) if isinstance(which, slice) else which
+        return self.all[rows * self.views]
+
+
 #: What a view holds: a tensor where it is small or whole, else rows that are looked up.
-Rows = Tensor | MappedRows
+Rows = Tensor | MappedRows | ViewedRows
 
 
-def as_rows(parts: Sequence[Part]) -> Rows:
+def as_viewed_rows(parts: Sequence[Part]) -> ViewedRows:
+    """Return the rows of arrays [n, V, ...] whose second axis is versions of one thing; V is the same in all."""
+    views = parts[0].array.shape[1]
+    flat = [
+        Part(
+            part.array.reshape(-1, *part.array.shape[2:]),
+            (part.numbers[:, None] * views + np.arange(views, dtype=np.int64)).ravel(),
+        )
+        for part in parts
+    ]
+    return ViewedRows(as_rows(flat), views)
+
+
+def as_rows(parts: Sequence[Part]) -> Tensor | MappedRows:
     """Return the rows of all parts: one tensor where they fit in `HELD_BYTES`, else `MappedRows`.
 
     A small unbroken stretch of one array stays on that array, without a copy.

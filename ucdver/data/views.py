@@ -15,7 +15,7 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.division import divide
 from ucdver.data.images import ImageStore, open_images
 from ucdver.data.members import Members, open_members
-from ucdver.data.rows import Indices, Part, Rows, as_rows
+from ucdver.data.rows import Indices, Part, Rows, as_rows, as_viewed_rows
 from ucdver.registry import Registry
 from ucdver.spec.run import RunSpec
 from ucdver.spec.task import Domain
@@ -70,10 +70,14 @@ class TaskData:
 
 @dataclass(frozen=True)
 class _Side:
-    """Members of one domain that belong to a view, and the arrays that their images and extras are rows of."""
+    """Members of one domain that belong to a view, and the arrays that their images and extras are rows of.
+
+    `viewed` names the extras whose second axis is versions of the picture.
+    """
 
     images: npt.NDArray[Any]
     extras: Mapping[str, npt.NDArray[Any]]
+    viewed: frozenset[str]
     members: Members
     chosen: Indices
 
@@ -89,11 +93,12 @@ class _Sides:
     members: Mapping[Domain, Members]
     pictures: Mapping[Domain, npt.NDArray[Any]]
     extras: Mapping[Domain, Mapping[str, npt.NDArray[Any]]]
+    viewed: frozenset[str]
 
     def of(self, domains: Sequence[Domain], chosen: Sequence[Indices]) -> list[_Side]:
         """Return the chosen rows of each domain."""
         pairs = zip(domains, chosen, strict=True)
-        return [_Side(self.pictures[d], self.extras[d], self.members[d], rows) for d, rows in pairs]
+        return [_Side(self.pictures[d], self.extras[d], self.viewed, self.members[d], rows) for d, rows in pairs]
 
 
 def load_task(
@@ -125,7 +130,8 @@ def load_task(
     division = divide(task, spec.protocol.split, opened, catalog)
     if oracle or spec.protocol.setting != "uc":
         division.check_target_training(task, spec.protocol.split)
-    sides = _Sides(opened, *_arrays(opened, spec, catalog, registry, features, annotations))
+    viewed = frozenset(name for name in spec.annotations if registry.annotators.get(name).views)
+    sides = _Sides(opened, *_arrays(opened, spec, catalog, registry, features, annotations), viewed)
     trained_on = sides.of(task.targets, division.unlabelled) if oracle else sides.of(task.sources, division.train)
     unlabelled = None
     if spec.protocol.setting != "uc":
@@ -178,5 +184,8 @@ def _ids(parts: Sequence[_Side]) -> tuple[str, ...]:
 
 def _rows(parts: Sequence[_Side]) -> tuple[Rows, dict[str, Rows]]:
     """Return the images of all parts, and their extras by name."""
-    extras = {name: as_rows([part.rows(part.extras[name]) for part in parts]) for name in parts[0].extras}
+    extras: dict[str, Rows] = {}
+    for name in parts[0].extras:
+        stored = [part.rows(part.extras[name]) for part in parts]
+        extras[name] = as_viewed_rows(stored) if name in parts[0].viewed else as_rows(stored)
     return as_rows([part.rows(part.images) for part in parts]), extras

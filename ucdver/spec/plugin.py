@@ -145,7 +145,9 @@ class AnnotatorSpec(Value):
 
     `target` is a subclass of `ucdver.Annotator`. `kind` says what it gives: a text, or a tensor that methods can ask
     for as an extra. `reads` is what it is given: any of `image`, `digest` (sha256 of the image's file), `text`,
-    `topic`, and names of other annotators. `version` is part of the key of every run that needs it.
+    `topic`, and names of other annotators. `version` is part of the key of every run that needs it. With `views` it
+    gives a tensor [n, V, ...] of versions of each picture, the first being of the picture as it is: a step is given
+    one of them, drawn anew, and prediction the first.
     """
 
     name: Name
@@ -157,9 +159,12 @@ class AnnotatorSpec(Value):
     paper: str = ""
     licence: str = ""
     extra: str = ""
+    views: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> AnnotatorSpec:
+        if self.views and self.kind != "tensor":
+            raise ValueError(f"annotator '{self.name}' has views, which only kind 'tensor' can have")
         if len(set(self.reads)) != len(self.reads):
             raise ValueError(f"annotator '{self.name}' reads something twice")
         return self
