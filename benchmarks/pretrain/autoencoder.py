@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 #: The side at which the U-Net reads pictures, and the crops that the autoencoder, which is local, is trained on.
 SIDE, CROP = 64, 32
-STEPS, BATCH, LR = 500, 32, 4e-3
+STEPS, BATCH, LR = 1500, 32, 3e-3
 #: Weight of the divergence from a normal distribution, as in latent diffusion (Rombach et al., CVPR 2022).
 KL = 1e-6
 CONFIG: Mapping[str, Any] = {

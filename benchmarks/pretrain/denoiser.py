@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from ucdver_kcdp.projections import LENGTH, WIDTH, Projections
 from ucdver_kcdp.text_embedding import SmallText
 
-STEPS, BATCH, LR = 800, 16, 2e-3
+STEPS, BATCH, LR = 4500, 16, 1.5e-3
 #: How often the name is left out, as in classifier-free guidance (Ho & Salimans, 2022).
 WITHOUT_NAME = 0.1
 #: The weights that are kept are a running average.
-AVERAGE = 0.98
+AVERAGE = 0.995
 #: Stable Diffusion's topology, so that everything that reads one reads the other.
 CONFIG: Mapping[str, Any] = {
     "sample_size": 16,
