@@ -15,6 +15,9 @@ from candidates import compare
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "source_only": ("source_only", {}),
     "kcdp_small": ("kcdp_small", {}),
+    "pool mean": ("kcdp_small", {"pool": "mean"}),
+    "LoRA": ("kcdp_small", {"mode": "lora"}),
+    "full": ("kcdp_small", {"mode": "full"}),
     "no alignment": ("kcdp_small", {"alignment": "none"}),
     "no alignment, no text": ("kcdp_small", {"alignment": "none", "moe_text": "none"}),
     "no alignment, linear": ("kcdp_small", {"alignment": "none", "head": "linear"}),

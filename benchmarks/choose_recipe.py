@@ -54,6 +54,11 @@ CANDIDATES: dict[str, tuple[Recipe, int]] = {
     "colour, 500 steps": (recipe(48, COLOUR, "convnet_s"), 500),
     "colour, 500 steps, lr .005": (recipe(48, COLOUR, "convnet_s", lr=5e-3), 500),
     "colour, 500 steps, 64 px": (recipe(64, COLOUR, "convnet_s"), 500),
+    "colour, 500 steps, 40 px": (recipe(40, COLOUR, "convnet_s"), 500),
+    "colour, 500 steps, 32 px": (recipe(32, COLOUR, "convnet_s"), 500),
+    "colour, 400 steps, 32 px": (recipe(32, COLOUR, "convnet_s"), 400),
+    "colour, 320 steps, 32 px": (recipe(32, COLOUR, "convnet_s"), 320),
+    "colour, 320 steps, 32 px, lr .003": (recipe(32, COLOUR, "convnet_s", lr=3e-3), 320),
 }
 
 
