@@ -1,7 +1,7 @@
 """How the options of `tgca_pvt_small` were chosen: as the recipe of the suite `emoji`, by source validation alone.
 
-The folds are those of choose_recipe.py, the recipe is the suite's; no target of the suite is looked at. Prints a line
-for each candidate.
+The folds are those of choose_recipe.py, with 48 pixels and 500 steps, which the suite had then; no target of the suite
+is looked at. Prints a line for each candidate.
 
     python benchmarks/choose_tgca.py --runs runs/choose_tgca [--seeds 1] [--folds 4] [NAME ...]
 """

@@ -77,7 +77,7 @@ def draw_bitmap(content: bytes, recipe: ImageRecipe, file: Path) -> Image.Image:
         left, top = (width - side) // 2, (height - side) // 2
         image = image.crop((left, top, left + side, top + side))
     elif recipe.fit in ("pad", "centre"):
-        side = max(width, height)
+        side = max(width, height, size if recipe.fit == "centre" else 0)
         square = Image.new("RGBA", (side, side))
         square.paste(image, ((side - width) // 2, (side - height) // 2))
         image = square

@@ -18,7 +18,7 @@ class _NoKnowledge(_Lora):
 
 class _NoLora(_Lora):
     mode: Literal["lora", "full", "frozen"] = "frozen"
-    # The same augmented pictures as the rest: a cache has none.
+    # Augmented anew in every step, as for the rest: a cache has a few versions.
     cached: bool = False
 
 

@@ -36,7 +36,8 @@ class Features(Annotator):
         """`model`: the diffusion pipeline, as the method's; `size`: the pictures' side in pixels, 0 for the suite's.
 
         `normalisation` and `latent` are those of `PerceptionOptions`; `views` and `augment`: how many versions of a
-        picture there are, and how those after the first are augmented.
+        picture there are, and how those after the first are augmented; `background`: what that uncovers, from
+        black, 0, to white, 1, which is best the suite's.
         """
 
         model: str = STABLE_DIFFUSION
@@ -45,6 +46,7 @@ class Features(Annotator):
         latent: Literal["scaled", "unscaled"] = "scaled"
         views: int = Field(default=1, ge=1, le=64)
         augment: AugmentRecipe = AUGMENT
+        background: float = Field(default=1.0, ge=0, le=1)
 
     dtype = "float16"
     batch_size = 8
@@ -58,7 +60,7 @@ class Features(Annotator):
         super().__init__(config, device)
         options = PerceptionOptions(mode="frozen", normalisation=config.normalisation, latent=config.latent)
         self.perceiver = DiffusionPerceiver(load_diffusion(config.model), options).to(device).eval()
-        self._augment = Augment(config.augment)
+        self._augment = Augment(config.augment, config.background)
         self._context: Tensor | None = None
         if not self.knowledge:
             self._context = load_text_encoder(self.text_encoder, config.model, device).encode([""])[0]
@@ -90,11 +92,15 @@ class Features(Annotator):
 
     def _view(self, images: Tensor, number: int) -> Tensor:
         """Return a view of uint8 images as float32 in [0, 1]; its draws depend on the picture and `number` alone."""
+        bare = images.float() / 255
+        if number == 0:
+            return bare
         views = []
-        for image in images:
-            with torch.random.fork_rng(devices=()):
-                torch.manual_seed(crc32(image.numpy().tobytes(), number))
-                views.append(self._augment(image[None].float() / 255) if number else image[None].float() / 255)
+        with torch.random.fork_rng(devices=()):
+            for image, picture in zip(images, bare, strict=True):
+                # The CPU's generator alone, from which all augmentation draws: CUDA's are not forked here.
+                torch.default_generator.manual_seed(crc32(image.numpy().tobytes(), number))
+                views.append(self._augment(picture[None]))
         return torch.cat(views)
 
 

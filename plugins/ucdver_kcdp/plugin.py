@@ -35,7 +35,7 @@ def ucdver_methods() -> list[MethodSpec]:
     return [
         MethodSpec(
             name="kcdp",
-            version="1",
+            version="2",
             target="ucdver_kcdp.method:KCDP",
             settings=("uda", "uc"),
             summary="a diffusion model that attends to captions and triples; prompts that fit are pseudo-labels",

@@ -27,10 +27,10 @@ _PROTOCOL = (
 )
 
 
-def _method(name: str, attribute: str, summary: str, paper: str) -> MethodSpec:
+def _method(name: str, attribute: str, summary: str, paper: str, version: str = "1") -> MethodSpec:
     return MethodSpec(
         name=name,
-        version="1",
+        version=version,
         target=f"ucdver_tgca_pvt.method:{attribute}",
         settings=("uda", "uc"),
         summary=summary,
@@ -48,9 +48,13 @@ def ucdver_methods() -> list[MethodSpec]:
     return [
         _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
         _method("lora_mm", "LORAMultimodal", "LORA with the text on the picture, read by a frozen BERT", _LORA),
-        _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA),
+        _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA, "2"),
         _method(
-            "tgca_pvt_mm", "TGCAPVTMultimodal", "TGCA-PVT with the text on the picture, read by a frozen BERT", _TGCA
+            "tgca_pvt_mm",
+            "TGCAPVTMultimodal",
+            "TGCA-PVT with the text on the picture, read by a frozen BERT",
+            _TGCA,
+            "2",
         ),
         MethodSpec(
             name="tgca_pvt_small",
@@ -65,7 +69,7 @@ def ucdver_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="tgca_pvtv2",
-            version="1",
+            version="2",
             target="ucdver_tgca_pvt.method_v2:TGCAPVTv2",
             settings=("uda", "uc"),
             summary="TGCA-PVT on timm's PVT v2 (pvt_v2_b0 to pvt_v2_b5), with a class token added to every stage",

@@ -177,6 +177,14 @@ def test_what_an_annotator_may_not_return(tmp_path: Path, broken: str, says: str
         column(annotators.catalog(tmp_path), "width", options={"width": {"broken": broken}})
 
 
+def test_versions_of_a_picture_need_an_axis_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = annotators.specs()
+    viewed = [one.model_copy(update={"views": one.name == "width"}) for one in plain]
+    monkeypatch.setattr(annotators, "specs", lambda: viewed)
+    with pytest.raises(PluginError, match=r"must return a tensor \[9, V, N, ...\]"):
+        column(annotators.catalog(tmp_path), "width")
+
+
 def test_runs_open_what_was_computed_or_say_why_not(tmp_path: Path) -> None:
     held = annotators.catalog(tmp_path)
     run = tiny_images.run_spec(held).model_copy(update={"annotations": {"width": "0" * 64}})

@@ -104,6 +104,13 @@ def test_webp_alpha_is_laid_over_the_background(draw: Drawer) -> None:
         assert image.mode == "RGB" and image.size == (16, 16)
 
 
+def test_centred_bitmaps_are_not_enlarged(draw: Drawer) -> None:
+    small = webp(Image.new("RGBA", (16, 16), (255, 0, 0, 255)))
+    image = np.asarray(draw(small, name="x.webp", size=32, fit="centre"))
+    assert (image[8:24, 8:24] == (255, 0, 0)).all()
+    assert (np.delete(image.reshape(-1, 3), np.arange(1024).reshape(32, 32)[8:24, 8:24].ravel(), 0) == 255).all()
+
+
 def test_the_hidden_colour_of_transparent_pixels_does_not_bleed(draw: Drawer) -> None:
     # A white disc whose transparent surroundings are coloured a strong green, made smaller.
     pixels = np.zeros((64, 64, 4), dtype=np.uint8)

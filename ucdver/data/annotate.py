@@ -288,8 +288,9 @@ def checked(annotator: ResolvedAnnotator, made: Annotator, items: list[Item], id
         if not isinstance(given, list) or not all(isinstance(text, str) for text in given) or len(given) != len(ids):
             raise PluginError(f"annotator '{name}' must return a list of {len(ids)} texts")
         return given
-    if not isinstance(given, Tensor) or given.dim() == 0 or len(given) != len(ids):
-        raise PluginError(f"annotator '{name}' must return a tensor [{len(ids)}, ...], one row an image")
+    shape, least = ("V, N, ...", 3) if annotator.spec.views else ("...", 1)
+    if not isinstance(given, Tensor) or given.dim() < least or len(given) != len(ids):
+        raise PluginError(f"annotator '{name}' must return a tensor [{len(ids)}, {shape}], one row an image")
     wanted = np.dtype(made.dtype)
     if given.is_floating_point() != (wanted.kind == "f") or given.is_complex():
         raise PluginError(f"annotator '{name}' stores {made.dtype} and returned {given.dtype}")
