@@ -185,6 +185,11 @@ def test_versions_of_a_picture_need_an_axis_of_their_own(tmp_path: Path, monkeyp
         column(annotators.catalog(tmp_path), "width")
 
 
+def test_a_text_has_no_versions() -> None:
+    with pytest.raises(ValueError, match="only kind 'tensor' can have"):
+        AnnotatorSpec(name="a", version="1", target="a:B", summary="s", kind="text", reads=("image",), views=True)
+
+
 def test_runs_open_what_was_computed_or_say_why_not(tmp_path: Path) -> None:
     held = annotators.catalog(tmp_path)
     run = tiny_images.run_spec(held).model_copy(update={"annotations": {"width": "0" * 64}})

@@ -226,8 +226,12 @@ def test_features_are_cached_in_full_and_can_be_taken_apart(pipeline: Path) -> N
 def test_views_after_the_first_are_augmented_and_do_not_depend_on_the_batch(pipeline: Path) -> None:
     given = [{"image": p} for p in PICTURES]
     options = {"model": str(pipeline), "views": 3}
+    before = torch.get_rng_state()
     found = tensor(annotate("kcdp_features_plain", given, options))
+    assert torch.equal(torch.get_rng_state(), before)
     assert found.shape[:2] == (3, 3)
+    black = tensor(annotate("kcdp_features_plain", given, {**options, "background": 0.0}))
+    assert torch.equal(black[:, 0], found[:, 0]) and not torch.allclose(black[:, 1], found[:, 1], atol=1e-3)
     first = tensor(annotate("kcdp_features_plain", given, {"model": str(pipeline)}))
     assert torch.equal(found[:, :1], first)
     assert not torch.allclose(found[:, 1], found[:, 0], atol=1e-3)

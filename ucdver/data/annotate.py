@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,17 +16,16 @@ from torch import Tensor
 from ucdver.data.annotation_cache import AnnotationStore, RowKey, Values
 from ucdver.data.annotations import Annotators, ResolvedAnnotator
 from ucdver.data.annotator import Annotator, Item
+from ucdver.data.annotator_calls import checked, guarded
 from ucdver.data.catalog import Catalog
 from ucdver.data.feeder import to_extra
 from ucdver.data.images import drawing_sha256, open_images
 from ucdver.data.manifest import Row
 from ucdver.data.rows import MappedRows, Part
-from ucdver.errors import DataError, PluginError, UcdverError
+from ucdver.errors import DataError, UcdverError
 from ucdver.seeds import scoped_seed
 from ucdver.spec.base import canonical_json
 from ucdver.spec.task import Domain
-
-T = TypeVar("T")
 
 #: (what is prepared, done, total)
 Tell = Callable[[str, int, int], None]
@@ -168,7 +166,7 @@ class Annotation:
             self._made = None
             # A network draws its first weights when it is built, also where others are loaded over them.
             with scoped_seed("annotator", annotator.own_hash):
-                made = _guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
+                made = guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
             self._made = (annotator.spec.name, made)
         return self._made[1]
 
@@ -267,35 +265,3 @@ def _imported(name: str, domain: Domain, rows: Sequence[Row], texts: Mapping[str
         )
     found = [texts[row.id] for row in rows]
     return Column([hashlib.sha256(f"{name} {text}".encode()).digest() for text in found], found, None)
-
-
-def _guarded(annotator: ResolvedAnnotator, doing: str, call: Callable[[], T]) -> T:
-    """Call a plugin's code; what it raises, but for an error in words, becomes a PluginError that names it."""
-    try:
-        return call()
-    except UcdverError:
-        raise
-    except Exception as error:
-        name, kind = annotator.spec.name, type(error).__name__
-        raise PluginError(f"annotator '{name}' could not {doing}: {kind}: {error}") from error
-
-
-def checked(annotator: ResolvedAnnotator, made: Annotator, items: list[Item], ids: Sequence[str]) -> Values:
-    """Return what an annotator gives for a batch, refusing what is not of its kind, number or type."""
-    name = annotator.spec.name
-    given = _guarded(annotator, "annotate", lambda: made.annotate(items))
-    if annotator.spec.kind == "text":
-        if not isinstance(given, list) or not all(isinstance(text, str) for text in given) or len(given) != len(ids):
-            raise PluginError(f"annotator '{name}' must return a list of {len(ids)} texts")
-        return given
-    shape, least = ("V, N, ...", 3) if annotator.spec.views else ("...", 1)
-    if not isinstance(given, Tensor) or given.dim() < least or len(given) != len(ids):
-        raise PluginError(f"annotator '{name}' must return a tensor [{len(ids)}, {shape}], one row an image")
-    wanted = np.dtype(made.dtype)
-    if given.is_floating_point() != (wanted.kind == "f") or given.is_complex():
-        raise PluginError(f"annotator '{name}' stores {made.dtype} and returned {given.dtype}")
-    values = given.detach().cpu().to(getattr(torch, made.dtype)).numpy()
-    bad = np.flatnonzero(~np.isfinite(values).reshape(len(ids), -1).all(axis=1))
-    if bad.size:
-        raise DataError(f"annotator '{name}' gave a value for image '{ids[bad[0]]}' that is not finite in {made.dtype}")
-    return values

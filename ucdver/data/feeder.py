@@ -94,9 +94,9 @@ class Feeder:
         if phase.target:
             shown = self._shown_target(phase)
             if self._target is None:
-                self._pass_over(self.data.target_train)
+                self._pass_over(shown)
             else:
-                rows = self._rows("target", start, step_in_phase, len(shown))
+                rows = self._rows("target", start, step_in_phase, len(shown.images))
                 target = UnlabeledBatch(
                     rows.to(self.device), self._pictures(self._target, rows), self._target.extras(rows)
                 )
@@ -105,14 +105,14 @@ class Feeder:
     def steps_per_epoch(self, phase: Phase) -> int:
         """Return ceil(images / batch_size), of the target where the phase shows it, else of the source."""
         side, count = (
-            ("target", len(self._shown_target(phase))) if phase.target else ("source", self._source.images.count)
+            ("target", len(self._shown_target(phase).images)) if phase.target else ("source", self._source.images.count)
         )
         return self._sampler(side, 0, count).steps_per_epoch
 
-    def _shown_target(self, phase: Phase) -> Rows:
+    def _shown_target(self, phase: Phase) -> TargetView:
         if self.data.target_train is None:
             raise SpecError(f"phase '{phase.name}' shows a target, and this run has none to train on")
-        return self.data.target_train.images
+        return self.data.target_train
 
     def _sampler(self, side: str, start: int, count: int) -> CounterSampler:
         key = (side, start)
@@ -123,10 +123,8 @@ class Feeder:
     def _rows(self, side: str, start: int, step: int, count: int) -> Tensor:
         return torch.from_numpy(self._sampler(side, start, count).indices(step))
 
-    def _pass_over(self, target: TargetView | None) -> None:
+    def _pass_over(self, target: TargetView) -> None:
         """Draw what a batch of the target would have been drawn with, for nothing."""
-        if target is None:
-            return
         if self._augment is not None and target.images.dtype == torch.uint8:
             self._augment.pass_over((self._batch_size, *target.images.shape[1:]))
         for rows in target.extras.values():
@@ -149,7 +147,7 @@ class _Side:
 
     def extras(self, rows: Tensor) -> dict[str, Tensor]:
         """Return the annotations of the given rows on the device, by name."""
-        return {name: to_extra(held.gather(held.drawn(rows))) for name, held in self._extras.items()}
+        return {name: to_extra(held.gather(rows)) for name, held in self._extras.items()}
 
 
 class _Held:
@@ -163,15 +161,11 @@ class _Held:
         fits = device.type == "cuda" and stored.nbytes < RESIDENT_BYTES
         self._rows = _moved(stored, device) if fits else stored
 
-    def drawn(self, rows: Tensor) -> Tensor:
-        """Return where one version of each row lies, drawn where there are several."""
-        if self._viewed is None:
-            return rows
-        return rows * self._viewed.views + self._viewed.draw(len(rows))
-
     def gather(self, rows: Tensor) -> Tensor:
-        """Return the given rows on the device, as they are stored."""
+        """Return the given rows on the device, as they are stored; of those with versions one each, drawn anew."""
         held = self._rows
+        if self._viewed is not None:
+            rows = rows * self._viewed.views + self._viewed.draw(len(rows))
         if isinstance(held, Tensor) and held.device.type == self._device.type:
             return held.index_select(0, rows.to(self._device))
         if self._device.type == "cpu":

@@ -146,7 +146,7 @@ class AnnotatorSpec(Value):
     `target` is a subclass of `ucdver.Annotator`. `kind` says what it gives: a text, or a tensor that methods can ask
     for as an extra. `reads` is what it is given: any of `image`, `digest` (sha256 of the image's file), `text`,
     `topic`, and names of other annotators. `version` is part of the key of every run that needs it. With `views` it
-    gives a tensor [n, V, ...] of versions of each picture, the first being of the picture as it is: a step is given
+    gives a tensor [n, V, N, ...] of versions of each picture, the first being of the picture as it is: a step is given
     one of them, drawn anew, and prediction the first.
     """
 

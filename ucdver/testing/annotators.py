@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ucdver.data.annotate import Annotation, checked
+from ucdver.data.annotate import Annotation
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators, ResolvedAnnotator
 from ucdver.data.annotator import Item
+from ucdver.data.annotator_calls import checked
 from ucdver.data.catalog import Catalog
 from ucdver.plugins import load_registry
 from ucdver.spec.recipe import ImageRecipe
