@@ -1,4 +1,4 @@
-"""Compares candidates of a method by source validation: the folds and the recipe are those of choose_recipe.py."""
+"""Compares candidates of a method by source validation: the folds of choose_recipe.py, with the suite's recipe."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from ucdver.runs.plan import make_plan
 from ucdver.runs.prepare import Preparation
 from ucdver.runs.store import RunStore
 
-STEPS = 500
-
 
 def compare(description: str | None, runs: str, candidates: Mapping[str, tuple[str, dict[str, Any]]]) -> None:
     """Run the candidates, each a method with its options, and print a line for each; no target of the suite is read."""
@@ -28,6 +26,9 @@ def compare(description: str | None, runs: str, candidates: Mapping[str, tuple[s
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--size", type=int, default=32, help="pixels")
+    parser.add_argument("--steps", type=int, default=320)
+    parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     registry = load_registry()
@@ -36,7 +37,8 @@ def compare(description: str | None, runs: str, candidates: Mapping[str, tuple[s
     print(f"{'candidate':<36}{'accuracy':>9}{'balanced':>9}{'s a run':>9}{'CPU s':>9}")
     for name in arguments.names or candidates:
         method, options = candidates[name]
-        folds = suite(name, recipe(48, COLOUR, "convnet_s"), STEPS, registry.protocols.get("uda"), arguments.seeds)
+        given = recipe(arguments.size, COLOUR, "convnet_s", arguments.lr)
+        folds = suite(name, given, arguments.steps, registry.protocols.get("uda"), arguments.seeds)
         chosen = folds.model_copy(update={"methods": {method: options}, "tasks": folds.tasks[: arguments.folds]})
         planned = make_plan(chosen, registry, catalog)
         for fault in Preparation(planned.runs, catalog, planned.annotators, "cpu", lambda *told: None).carry_out():

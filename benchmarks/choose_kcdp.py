@@ -1,7 +1,7 @@
 """How the options of `kcdp_small` were chosen: as the recipe of the suite `emoji`, by source validation alone.
 
-The folds are those of choose_recipe.py, with 48 pixels and 500 steps, which the suite had then; no target of the suite
-is looked at. Prints a line for each candidate.
+The folds are those of choose_recipe.py; no target of the suite is looked at. Prints a line for each candidate. Size,
+steps and learning rate are the suite's; what was chosen with those of before has --size 48 --steps 500 --lr .002.
 
     python benchmarks/choose_kcdp.py --runs runs/choose_kcdp [--seeds 1] [--folds 4] [NAME ...]
 """

@@ -59,6 +59,7 @@ CANDIDATES: dict[str, tuple[Recipe, int]] = {
     "colour, 400 steps, 32 px": (recipe(32, COLOUR, "convnet_s"), 400),
     "colour, 320 steps, 32 px": (recipe(32, COLOUR, "convnet_s"), 320),
     "colour, 320 steps, 32 px, lr .003": (recipe(32, COLOUR, "convnet_s", lr=3e-3), 320),
+    "colour, 320 steps, 32 px, lr .005": (recipe(32, COLOUR, "convnet_s", lr=5e-3), 320),
 }
 
 

@@ -60,6 +60,9 @@ class Features(Annotator):
         super().__init__(config, device)
         options = PerceptionOptions(mode="frozen", normalisation=config.normalisation, latent=config.latent)
         self.perceiver = DiffusionPerceiver(load_diffusion(config.model), options).to(device).eval()
+        if device.type == "cpu":
+            # A fifth faster there, with the small model; CUDA was not measured.
+            self.perceiver.to(memory_format=torch.channels_last)
         self._augment = Augment(config.augment, config.background)
         self._context: Tensor | None = None
         if not self.knowledge:

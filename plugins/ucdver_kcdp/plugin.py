@@ -156,7 +156,7 @@ def _small_annotators() -> list[AnnotatorSpec]:
     return [
         AnnotatorSpec(
             name=f"kcdp_small_{name}",
-            version="1",
+            version="2" if name.startswith("features") else "1",
             target=f"ucdver_kcdp.small_annotators:{cls}",
             summary=summary,
             kind=kind,
@@ -215,7 +215,7 @@ def _features() -> list[AnnotatorSpec]:
     return [
         AnnotatorSpec(
             name=name,
-            version="2",
+            version="3",
             target=f"ucdver_kcdp.features:{cls}",
             summary=summary,
             kind="tensor",

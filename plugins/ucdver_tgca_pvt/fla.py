@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ucdver_tgca_pvt.blocks import STD
+from ucdver_tgca_pvt.spectrum import Spectrum
 
 #: Channels over the width between the two layers of a squeeze-and-excitation gate, as in the published code.
 SQUEEZE = 16
@@ -67,6 +68,7 @@ class FrequencyGate(nn.Module):
             nn.init.trunc_normal_(parameter, std=STD)
         self.SE1 = SqueezeGate(channels, min_width)
         self.SE2 = SqueezeGate(channels, min_width)
+        self._spectra: dict[tuple[int, int, torch.device, torch.dtype], Spectrum] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the same shape as x [B, C, H, W].
@@ -77,13 +79,21 @@ class FrequencyGate(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
             # U + i V before the rectifier: one complex affine map, (R + i S) Y + (rb + i ib).
-            mapped = self._map(torch.complex(self.r, self.i), torch.fft.rfft2(wide, norm="ortho"))
+            spectrum = self._spectrum(wide)
+            mapped = self._map(torch.complex(self.r, self.i), spectrum.of(wide))
             parts = torch.view_as_real(mapped + torch.complex(self.rb, self.ib)[:, None, None]).relu()
             means = parts.mean(dim=(2, 3))
             weights = torch.stack([self.SE1(means[..., 0]), self.SE2(means[..., 1])], dim=2)
             added = torch.view_as_complex(parts * weights[:, :, None, None])
-            result: Tensor = wide + torch.fft.irfft2(added, s=x.shape[-2:], norm="ortho")
+            result: Tensor = wide + spectrum.inverse(added)
             return result.to(x.dtype)
+
+    def _spectrum(self, x: Tensor) -> Spectrum:
+        """Return the transforms at the size of x, made once."""
+        size = (x.shape[-2], x.shape[-1], x.device, x.dtype)
+        if size not in self._spectra:
+            self._spectra[size] = Spectrum(*size)
+        return self._spectra[size]
 
     @staticmethod
     def _map(weight: Tensor, x: Tensor) -> Tensor:

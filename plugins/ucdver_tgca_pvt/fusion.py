@@ -8,6 +8,10 @@ from torch.nn import functional as F
 from ucdver_tgca_pvt.blocks import EPS
 from ucdver_tgca_pvt.tgca import TopicContext
 
+#: Up to so many tokens the map between agents and keys is made in full, so that a few queries need no mean for every
+#: agent; of more it would not fit beside the rest (at 996 tokens, 12 heads and 16 pictures it has 762 MB).
+WHOLE_MAP = 128
+
 
 class FusionAttention(nn.Module):
     """Topic-guided attention, or plain multi-head attention.
@@ -36,10 +40,22 @@ class FusionAttention(nn.Module):
         q, k, v = (self._split(layer(x)) for layer, x in ((self.query, h[:, :first]), (self.key, h), (self.value, h)))
         if self.context is not None:
             agents = self._split(self.query(h + self.context(h, weights)))
-            k, v = agents, F.scaled_dot_product_attention(agents, k, v)
-        mixed = F.scaled_dot_product_attention(q, k, v)
+            mixed = self._through(agents, q, k, v)
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v)
         result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return result
+
+    @staticmethod
+    def _through(agents: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Return softmax(Q A^T / sqrt d) softmax(A K^T / sqrt d) V, multiplied from the cheaper end."""
+        if k.shape[2] > WHOLE_MAP or q.shape[2] == k.shape[2]:
+            return F.scaled_dot_product_attention(q, agents, F.scaled_dot_product_attention(agents, k, v))
+        scale = q.shape[-1] ** -0.5
+        asked = (q * scale @ agents.transpose(-1, -2)).softmax(-1)
+        found = (agents * scale @ k.transpose(-1, -2)).softmax(-1)
+        mixed: Tensor = asked @ found @ v
+        return mixed
 
     def _split(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)

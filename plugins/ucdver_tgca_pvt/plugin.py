@@ -48,17 +48,17 @@ def ucdver_methods() -> list[MethodSpec]:
     return [
         _method("lora", "LORA", "a PVT's class tokens and chosen patches, fused by one transformer block", _LORA),
         _method("lora_mm", "LORAMultimodal", "LORA with the text on the picture, read by a frozen BERT", _LORA),
-        _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA, "2"),
+        _method("tgca_pvt", "TGCAPVT", "LORA with a gate on the spectrum, and topic-guided attention", _TGCA, "3"),
         _method(
             "tgca_pvt_mm",
             "TGCAPVTMultimodal",
             "TGCA-PVT with the text on the picture, read by a frozen BERT",
             _TGCA,
-            "2",
+            "3",
         ),
         MethodSpec(
             name="tgca_pvt_small",
-            version="4",
+            version="5",
             target="ucdver_tgca_pvt.small:TGCAPVTSmall",
             settings=("uda", "uc"),
             summary="TGCA-PVT on a little pyramid of its own, from scratch, for 24 to 96 pixels",
@@ -69,7 +69,7 @@ def ucdver_methods() -> list[MethodSpec]:
         ),
         MethodSpec(
             name="tgca_pvtv2",
-            version="2",
+            version="3",
             target="ucdver_tgca_pvt.method_v2:TGCAPVTv2",
             settings=("uda", "uc"),
             summary="TGCA-PVT on timm's PVT v2 (pvt_v2_b0 to pvt_v2_b5), with a class token added to every stage",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from naive.tgca import full_chain, softmax_enhancement, spectrum_gate, topic_attention, topic_means
 
 from ucdver_tgca_pvt.fla import FrequencyGate, SqueezeGate
-from ucdver_tgca_pvt.fusion import FusionAttention, FusionBlock
+from ucdver_tgca_pvt.fusion import WHOLE_MAP, FusionAttention, FusionBlock
 from ucdver_tgca_pvt.tgca import TopicContext, group_weights
 from ucdver_tgca_pvt.tokens import class_row, enhance, gather, select
 
@@ -78,6 +78,13 @@ def test_topic_guided_attention() -> None:
     torch.testing.assert_close(attention(h, weights, first=1), attention.out(expected)[:, :1])
 
 
+@pytest.mark.parametrize("tokens", [WHOLE_MAP, WHOLE_MAP + 1])
+def test_the_first_token_is_the_same_whether_or_not_the_whole_map_is_made(tokens: int) -> None:
+    attention = FusionAttention(12, 3, topic_guided=True).double()
+    h = draw(2, tokens, 12)
+    torch.testing.assert_close(attention(h, None, first=1), attention(h, None)[:, :1])
+
+
 def test_the_fusion_block_of_the_first_token_is_that_of_all_tokens_cut_off() -> None:
     block = FusionBlock(12, 3, 24, 0.0, topic_guided=False).double()
     z = draw(2, 5, 12)
@@ -86,7 +93,8 @@ def test_the_fusion_block_of_the_first_token_is_that_of_all_tokens_cut_off() -> 
     torch.testing.assert_close(block(z, None), every[:, 0])
 
 
-@pytest.mark.parametrize(("height", "width"), [(6, 8), (5, 7), (4, 3)])
+# Up to 64 pixels by a matrix, beyond by a fast transform.
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (5, 7), (4, 3), (1, 1), (8, 8), (9, 8), (11, 7)])
 def test_the_full_frequency_gate_is_a_complex_matrix_at_each_frequency(height: int, width: int) -> None:
     gate = FrequencyGate(3, "full").double()
     with torch.no_grad():
@@ -113,6 +121,16 @@ def test_without_parameters_the_gate_changes_nothing(form: str) -> None:
             parameter.zero_()
     x = torch.randn(2, 16, 9, 7)
     torch.testing.assert_close(gate(x), x)
+
+
+def test_a_gate_that_was_asked_without_gradient_first_can_be_trained() -> None:
+    gate = FrequencyGate(4)
+    x = torch.rand(2, 4, 5, 6)
+    with torch.inference_mode():
+        gate(x)
+    gate(x.requires_grad_()).sum().backward()
+    assert gate.r.grad is not None
+    assert gate.r.grad.abs().max() > 0
 
 
 def test_half_precision_is_transformed_in_single() -> None:
