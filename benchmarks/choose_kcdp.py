@@ -12,18 +12,33 @@ from typing import Any
 
 from candidates import compare
 
+#: What the default was first: features averaged over all of the picture, and a target loss that doubts less.
+FIRST: dict[str, Any] = {"grid": 1, "neck": 32, "confidence": 0.5, "class_balance": 3.0}
+#: The features averaged in four times four cells, at the price of half of the neck.
+GRID: dict[str, Any] = {**FIRST, "grid": 4, "neck": 16}
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "source_only": ("source_only", {}),
-    "kcdp_small": ("kcdp_small", {}),
-    "pool mean": ("kcdp_small", {"pool": "mean"}),
-    "LoRA": ("kcdp_small", {"mode": "lora"}),
-    "full": ("kcdp_small", {"mode": "full"}),
-    "no alignment": ("kcdp_small", {"alignment": "none"}),
-    "no alignment, no text": ("kcdp_small", {"alignment": "none", "moe_text": "none"}),
-    "no alignment, linear": ("kcdp_small", {"alignment": "none", "head": "linear"}),
-    "no knowledge": ("kcdp_small", {"knowledge": "none"}),
-    "no text": ("kcdp_small", {"moe_text": "none"}),
-    "no target loss": ("kcdp_small", {"warmup": 1.0}),
+    "chosen": ("kcdp_small", {}),
+    "first version": ("kcdp_small", FIRST),
+    "pool mean": ("kcdp_small", {**FIRST, "pool": "mean"}),
+    "LoRA": ("kcdp_small", {**FIRST, "mode": "lora"}),
+    "full": ("kcdp_small", {**FIRST, "mode": "full"}),
+    "no alignment": ("kcdp_small", {**FIRST, "alignment": "none"}),
+    "no alignment, no text": ("kcdp_small", {**FIRST, "alignment": "none", "moe_text": "none"}),
+    "no alignment, linear": ("kcdp_small", {**FIRST, "alignment": "none", "head": "linear"}),
+    "no knowledge": ("kcdp_small", {**FIRST, "knowledge": "none"}),
+    "no text": ("kcdp_small", {**FIRST, "moe_text": "none"}),
+    "no target loss": ("kcdp_small", {**FIRST, "warmup": 1.0}),
+    "grid 2": ("kcdp_small", {**FIRST, "grid": 2, "neck": 32}),
+    "grid 4": ("kcdp_small", {**FIRST, "grid": 4, "neck": 32}),
+    "grid 4, narrow": ("kcdp_small", GRID),
+    "grid 8, narrow": ("kcdp_small", {**FIRST, "grid": 8, "neck": 8}),
+    "grid 4, narrow, no target loss": ("kcdp_small", {**GRID, "warmup": 1.0}),
+    "grid 4, narrow, no text": ("kcdp_small", {**GRID, "moe_text": "none"}),
+    "grid 4, narrow, no alignment": ("kcdp_small", {**GRID, "alignment": "none"}),
+    "grid 4, narrow, sure": ("kcdp_small", {**GRID, "confidence": 0.9}),
+    "grid 4, narrow, unbalanced": ("kcdp_small", {**GRID, "class_balance": 1.0}),
+    "grid 4, narrow, neither": ("kcdp_small", {**GRID, "alignment": "none", "moe_text": "none"}),
 }
 
 if __name__ == "__main__":

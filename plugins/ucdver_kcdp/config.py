@@ -50,6 +50,7 @@ class KCDPConfig(MethodConfig):
     lora_alpha: float = Field(default=8.0, gt=0)
     lora_lr: float = Field(default=1.0, ge=0, description="multiplier of the recipe's learning rate")
     neck: int = Field(default=256, ge=1, description="channels of each level")
+    grid: int = Field(default=1, ge=1, le=16, description="cells along a side that a level is averaged in; released: 1")
 
     # Knowledge.
     knowledge: Literal["caption+triples", "caption", "triples", "none"] = "caption+triples"

@@ -75,7 +75,7 @@ def _hours(config: KCDPConfig, step: float) -> str:
 
 
 def _heads(config: KCDPConfig, perceiver: DiffusionPerceiver) -> nn.Module:
-    neck = PyramidNeck(perceiver.channels(TOKENS), config.neck)
+    neck = PyramidNeck(perceiver.channels(TOKENS), config.neck, config.grid)
     text = config.moe_text_width or WIDTH
     parts = [
         neck,

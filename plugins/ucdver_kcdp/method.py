@@ -96,7 +96,7 @@ class KCDP(Method):
         return {"total": losses.pop("source_total") + losses.pop("target_total"), **losses}
 
     def predict(self, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:
-        """Return pooled features [B, levels * neck] and the experts' logits [B, K], a few images at a time."""
+        """Return pooled features [B, levels * neck * grid^2] and the experts' logits [B, K], a few images at a time."""
         size = self.config.predict_batch
         reads = [
             self.network(images[i : i + size], {name: rows[i : i + size] for name, rows in extras.items()}, align=False)

@@ -24,16 +24,28 @@ class PyramidNeck(nn.Module):
     Args:
         channels: of the scales that come in, finest first.
         width: of each level that goes out.
+        grid: cells along a side that are averaged each for itself; 1, as released, forgets where anything was.
     """
 
-    def __init__(self, channels: Sequence[int], width: int = WIDTH) -> None:
+    def __init__(self, channels: Sequence[int], width: int = WIDTH, grid: int = 1) -> None:
         super().__init__()
         self.fpn = FeaturePyramidNetwork(list(channels), width)
-        self.num_features = len(channels) * width
+        self.grid = grid
+        self.num_features = len(channels) * width * grid**2
         self._averaging: dict[tuple[Sizes, torch.device], list[Tensor]] = {}
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Return [B, levels * width] for features [B, C_i, h_i, w_i], finest first.
+        """Return [B, levels * width * grid^2] for features [B, C_i, h_i, w_i], finest first.
+
+        A level with fewer pixels than cells tells each of them several times.
+        """
+        if self.grid == 1:
+            return self._means(features)
+        cells = [F.adaptive_avg_pool2d(level, self.grid).flatten(1) for level in self.pyramid(features)]
+        return torch.cat(cells, dim=1)
+
+    def _means(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the levels' means over all of the picture, [B, levels * width].
 
         The pyramid has neither norm nor activation, so the mean of what it gives is a linear map of a few weighted
         means of what it is given: they are taken first, and the convolutions, the dearest part of training on cached

@@ -27,7 +27,7 @@ class Read(NamedTuple):
     """What the network makes of a batch.
 
     Attributes:
-        visual: pooled features [B, levels * neck].
+        visual: pooled features [B, levels * neck * grid^2].
         routed: the experts' logits and routing.
         alignment: logits [B, K], or None where there is no alignment.
         knowledge: what was known.
@@ -90,7 +90,7 @@ class KCDPNetwork(nn.Module):
         else:
             self.perceiver = DiffusionPerceiver(load_diffusion(config.model), perception_options(config))
             channels = self.perceiver.channels(tokens)
-        self.neck = PyramidNeck(channels, config.neck)
+        self.neck = PyramidNeck(channels, config.neck, config.grid)
         self.text_rule = moe_text_rule(config, task.setting)
         width = self.neck.num_features + self._add_text(encoder.width, tokens)
         self.experts: nn.Module = (
