@@ -27,15 +27,15 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "source_only": ("source_only", {}),
     "first version": (SMALL, FIRST),
     "lr / 4": (SMALL, {"lr_multiplier": 0.25}),
-    "lr / 3": (SMALL, {"lr_multiplier": 0.33}),
-    "chosen": (SMALL, {}),
+    "chosen": (SMALL, {"lr_multiplier": 0.33}),
+    "lr / 2": (SMALL, {}),
     "lr": (SMALL, {"lr_multiplier": 1.0}),
-    "chosen, patches": (SMALL, {"embedding": "patch", "patches": [4, 2, 1, 1]}),
-    "chosen, no bottleneck": (SMALL, {"bottleneck": False}),
-    "chosen, narrower": (SMALL, {"widths": [16, 32, 64, 128]}),
-    "chosen, stride 8": (SMALL, {"patches": [8, 1, 2, 1], "widths": [48, 48, 64, 128]}),
-    "chosen, drop path .1": (SMALL, {"drop_path": 0.1}),
-    "chosen, fixed": (SMALL, {"preset": "fixed"}),
+    "lr / 2, patches": (SMALL, {"embedding": "patch", "patches": [4, 2, 1, 1]}),
+    "lr / 2, no bottleneck": (SMALL, {"bottleneck": False}),
+    "lr / 2, narrower": (SMALL, {"widths": [16, 32, 64, 128]}),
+    "lr / 2, stride 8": (SMALL, {"patches": [8, 1, 2, 1], "widths": [48, 48, 64, 128]}),
+    "lr / 2, drop path .1": (SMALL, {"drop_path": 0.1}),
+    "lr / 2, fixed": (SMALL, {"preset": "fixed"}),
 }
 
 if __name__ == "__main__":

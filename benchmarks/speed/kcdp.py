@@ -35,7 +35,7 @@ from ucdver_kcdp.text_embedding import load_text_encoder
 CLASSES = ("joy", "sadness", "anger", "fear", "disgust", "surprise")
 SMALL = "emoji_small"
 #: Width of what the experts read and of their hidden layer: the release's with knowledge, and kcdp_small's.
-EXPERTS = ((1024 + 256, 128), (128 + 32, 64))
+EXPERTS = ((1024 + 256, 128), (1024 + 32, 64))
 
 
 def seconds(work: Callable[[], object], repeat: int) -> float:

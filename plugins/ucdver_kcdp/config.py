@@ -14,6 +14,7 @@ from ucdver_kcdp.prompts import TEMPLATE
 #: What the release does otherwise than the paper's figure says, or otherwise than seems meant; docs/kcdp.md tells each.
 FAITHFUL: Mapping[str, Any] = {
     "mode": "full",
+    "grid": 1,
     "normalisation": "imagenet_twice",
     "latent": "unscaled",
     "knowledge_form": "released",

@@ -37,7 +37,7 @@ class PyramidNeck(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Return [B, levels * width * grid^2] for features [B, C_i, h_i, w_i], finest first.
 
-        A level with fewer pixels than cells tells each of them several times.
+        A level with fewer pixels than cells tells each pixel several times, and weighs as much as a finer one.
         """
         if self.grid == 1:
             return self._means(features)
