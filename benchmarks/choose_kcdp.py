@@ -35,9 +35,6 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "grid 8, narrow": ("kcdp_small", {**FIRST, "grid": 8, "neck": 8}),
     "grid 4, narrow, no target loss": ("kcdp_small", {**GRID, "warmup": 1.0}),
     "grid 4, narrow, no text": ("kcdp_small", {**GRID, "moe_text": "none"}),
-    "grid 4, narrow, no alignment": ("kcdp_small", {**GRID, "alignment": "none"}),
-    "grid 4, narrow, sure": ("kcdp_small", {**GRID, "confidence": 0.9}),
-    "grid 4, narrow, unbalanced": ("kcdp_small", {**GRID, "class_balance": 1.0}),
     "grid 4, narrow, neither": ("kcdp_small", {**GRID, "alignment": "none", "moe_text": "none"}),
 }
 
