@@ -31,6 +31,8 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "no target loss": ("kcdp_small", {**FIRST, "warmup": 1.0}),
     "grid 2": ("kcdp_small", {**FIRST, "grid": 2, "neck": 32}),
     "grid 4": ("kcdp_small", {**FIRST, "grid": 4, "neck": 32}),
+    "chosen, grid 4": ("kcdp_small", {"grid": 4, "neck": 16}),
+    "chosen, no target loss": ("kcdp_small", {"warmup": 1.0}),
     "grid 4, narrow": ("kcdp_small", GRID),
     "grid 8, narrow": ("kcdp_small", {**FIRST, "grid": 8, "neck": 8}),
     "grid 4, narrow, no target loss": ("kcdp_small", {**GRID, "warmup": 1.0}),

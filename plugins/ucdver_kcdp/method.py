@@ -88,7 +88,8 @@ class KCDP(Method):
         taught = self._taught(batch)
         count = len(batch.sources.labels)
         extras = {name: torch.cat([own, batch.target.extras[name]]) for name, own in batch.sources.extras.items()}
-        read = self.network(both_images(batch), extras)
+        # Where a teacher labels the target, nobody asks for the student's own alignment of it.
+        read = self.network(both_images(batch), extras, aligned=None if taught is None else count)
         source, target = read.part(slice(0, count)), read.part(slice(count, None))
         aligned = target.alignment if taught is None else taught
         losses = self._source(source, batch)
@@ -99,7 +100,7 @@ class KCDP(Method):
         """Return pooled features [B, levels * neck * grid^2] and the experts' logits [B, K], a few images at a time."""
         size = self.config.predict_batch
         reads = [
-            self.network(images[i : i + size], {name: rows[i : i + size] for name, rows in extras.items()}, align=False)
+            self.network(images[i : i + size], {name: rows[i : i + size] for name, rows in extras.items()}, aligned=0)
             for i in range(0, len(images), size)
         ]
         return Prediction(torch.cat([r.visual for r in reads]), torch.cat([r.routed.logits for r in reads]))

@@ -24,7 +24,9 @@ class PyramidNeck(nn.Module):
     Args:
         channels: of the scales that come in, finest first.
         width: of each level that goes out.
-        grid: cells along a side that are averaged each for itself; 1, as released, forgets where anything was.
+        grid: cells along a side. 1, as released: the levels are averaged over the picture, which forgets where anything
+            was. With more, the scales that come in are averaged in cells, and the pyramid is of those: as many numbers
+            go out as if its levels were averaged in cells, and the convolutions see 16 positions instead of hundreds.
     """
 
     def __init__(self, channels: Sequence[int], width: int = WIDTH, grid: int = 1) -> None:
@@ -33,16 +35,32 @@ class PyramidNeck(nn.Module):
         self.grid = grid
         self.num_features = len(channels) * width * grid**2
         self._averaging: dict[tuple[Sizes, torch.device], list[Tensor]] = {}
+        self._cells: dict[tuple[torch.Size, torch.device], Tensor] = {}
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Return [B, levels * width * grid^2] for features [B, C_i, h_i, w_i], finest first.
 
-        A level with fewer pixels than cells tells each pixel several times, and weighs as much as a finer one.
+        A scale with fewer pixels than cells tells each of them several times, and weighs as much as a finer one.
         """
         if self.grid == 1:
             return self._means(features)
-        cells = [F.adaptive_avg_pool2d(level, self.grid).flatten(1) for level in self.pyramid(features)]
-        return torch.cat(cells, dim=1)
+        side = (self.grid, self.grid)
+        levels = self.pyramid([self._averaged(feature) for feature in features])
+        spread = [level if level.shape[2:] == side else F.interpolate(level, side) for level in levels]
+        return torch.cat([level.flatten(1) for level in spread], dim=1)
+
+    def _averaged(self, feature: Tensor) -> Tensor:
+        """Return the means [B, C, rows, columns] of a scale's cells; no cell is less than a pixel.
+
+        By a product with fixed weights: ten times as fast on a CPU as adaptive pooling of maps this small.
+        """
+        size = feature.shape[2:]
+        cells = (min(self.grid, size[0]), min(self.grid, size[1]))
+        key = (size, feature.device)
+        if key not in self._cells:
+            self._cells[key] = cell_weights((size[0], size[1]), cells).to(feature.device)
+        means: Tensor = feature.flatten(2) @ self._cells[key].to(feature.dtype)
+        return means.view(*feature.shape[:2], *cells)
 
     def _means(self, features: Sequence[Tensor]) -> Tensor:
         """Return the levels' means over all of the picture, [B, levels * width].
@@ -78,6 +96,12 @@ class PyramidNeck(nn.Module):
         if key not in self._averaging:
             self._averaging[key] = [weights.to(device) for weights in averaging_weights(sizes)]
         return self._averaging[key]
+
+
+def cell_weights(size: tuple[int, int], cells: tuple[int, int]) -> Tensor:
+    """Return the weights [height * width, rows * columns] of each pixel in each cell's mean."""
+    pixels = torch.eye(size[0] * size[1]).view(-1, *size)
+    return F.adaptive_avg_pool2d(pixels, cells).flatten(1)
 
 
 def averaging_weights(sizes: Sizes) -> list[Tensor]:

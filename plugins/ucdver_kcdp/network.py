@@ -29,7 +29,7 @@ class Read(NamedTuple):
     Attributes:
         visual: pooled features [B, levels * neck * grid^2].
         routed: the experts' logits and routing.
-        alignment: logits [B, K], or None where there is no alignment.
+        alignment: logits [B, K], or None where there is no alignment or it was not asked for.
         knowledge: what was known.
     """
 
@@ -103,7 +103,7 @@ class KCDPNetwork(nn.Module):
             prompts, mask = encoder.encode_prompts(emotion_prompts(task.classes, config.template))
             self.alignment = self._alignment(prompts, mask)
 
-    def forward(self, images: Tensor, extras: Mapping[str, Tensor], align: bool = True) -> Read:
+    def forward(self, images: Tensor, extras: Mapping[str, Tensor], aligned: int | None = None) -> Read:
         """Return what is made of images [B, C, H, W] in [0, 1].
 
         They are not looked at where features or latents are cached.
@@ -111,7 +111,7 @@ class KCDPNetwork(nn.Module):
         Args:
             images: the pictures.
             extras: what the method's `needed_extras` names.
-            align: whether the alignment is computed, where there is one; prediction needs none.
+            aligned: how many images, the first ones, the alignment is computed for, where there is one; None for all.
         """
         knowledge = self._knowledge(extras, len(images))
         if self.layout is not None:
@@ -123,8 +123,9 @@ class KCDPNetwork(nn.Module):
         visual = self.neck(features)
         routed = self.experts(torch.cat([visual, *self._text(knowledge)], dim=1))
         alignment = None
-        if align and self.alignment is not None:
-            alignment = self.alignment(visual, knowledge.tokens, knowledge.mask)
+        if aligned != 0 and self.alignment is not None:
+            first = slice(aligned)
+            alignment = self.alignment(visual[first], knowledge.tokens[first], knowledge.mask[first])
         return Read(visual, routed, alignment, knowledge)
 
     def _knowledge(self, extras: Mapping[str, Tensor], count: int) -> Knowledge:

@@ -18,15 +18,15 @@ class KCDPSmallConfig(KCDPConfig):
 
     The frozen mode is the default, since it trains in under a minute; `mode = "lora"` learns in the U-Net too. What a
     frozen U-Net shows of a face says little once it is averaged over the picture, so that `grid` keeps where it was;
-    that, `confidence` and `class_balance` were chosen by source validation (docs/kcdp.md). Other widths were set
-    beforehand.
+    that, `neck`, `confidence` and `class_balance` were chosen by source validation (docs/kcdp.md). Other widths were
+    set beforehand.
     """
 
     model: str = EMOJI_SMALL
     mode: Literal["lora", "full", "frozen"] = "frozen"
     size: int = Field(default=SIDE, ge=0, le=2048, description="side at which pictures are read; 0: as they come")
-    neck: int = Field(default=16, ge=1, description="channels of each level")
-    grid: int = Field(default=4, ge=1, le=16, description="cells along a side that a level is averaged in")
+    neck: int = Field(default=8, ge=1, description="channels of each level")
+    grid: int = Field(default=8, ge=1, le=16, description="cells along a side that a level is averaged in")
     confidence: float = Field(default=0.9, ge=0, lt=1, json_schema_extra={"search": [0.3, 0.95]})
     class_balance: float = Field(default=1.0, ge=1, description="the most a rare class is weighed up; 1 is off")
     # The one that its U-Net was trained with, which `kcdp` has no annotators for.

@@ -241,26 +241,37 @@ def test_the_pooled_pyramid_is_the_mean_of_the_pyramid(sizes: tuple[tuple[int, i
         assert torch.allclose(a, b, atol=1e-3)
 
 
-def naive_cells(level: torch.Tensor, grid: int) -> torch.Tensor:
-    """Return [B, C * grid^2]: the mean of each cell, cell by cell; cells of too few pixels share them."""
+def naive_cells(scale: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Return [B, C, rows, columns]: the mean of each cell, cell by cell."""
+    height, width = scale.shape[2:]
+    means = torch.empty(*scale.shape[:2], rows, columns)
+    for row in range(rows):
+        top, bottom = row * height // rows, -(-(row + 1) * height // rows)
+        for column in range(columns):
+            left, right = column * width // columns, -(-(column + 1) * width // columns)
+            means[:, :, row, column] = scale[:, :, top:bottom, left:right].mean((2, 3))
+    return means
+
+
+def naive_spread(level: torch.Tensor, grid: int) -> torch.Tensor:
+    """Return [B, C, grid, grid]: each cell the value of the pixel that it lies in."""
     height, width = level.shape[2:]
-    means = []
+    spread = torch.empty(*level.shape[:2], grid, grid)
     for row in range(grid):
-        top, bottom = row * height // grid, -(-(row + 1) * height // grid)
         for column in range(grid):
-            left, right = column * width // grid, -(-(column + 1) * width // grid)
-            means.append(level[:, :, top:bottom, left:right].mean((2, 3)))
-    return torch.stack(means, dim=2).flatten(1)
+            spread[:, :, row, column] = level[:, :, row * height // grid, column * width // grid]
+    return spread
 
 
 @pytest.mark.parametrize("sizes", [((16, 16), (8, 8), (4, 4), (2, 2)), ((13, 9), (7, 5), (4, 3))])
 @pytest.mark.parametrize("grid", [2, 4])
-def test_a_grid_averages_every_cell_of_the_pyramid_for_itself(sizes: tuple[tuple[int, int], ...], grid: int) -> None:
+def test_a_grid_is_a_pyramid_of_the_means_of_cells(sizes: tuple[tuple[int, int], ...], grid: int) -> None:
     torch.manual_seed(0)
     channels = [5, 7, 6, 4][: len(sizes)]
     made = PyramidNeck(channels, 3, grid)
     features = [torch.randn(2, c, *size) for c, size in zip(channels, sizes, strict=True)]
     found = made(features)
     assert found.shape == (2, made.num_features)
-    expected = torch.cat([naive_cells(level, grid) for level in made.pyramid(features)], dim=1)
+    cells = [naive_cells(f, min(grid, f.shape[2]), min(grid, f.shape[3])) for f in features]
+    expected = torch.cat([naive_spread(level, grid).flatten(1) for level in made.pyramid(cells)], dim=1)
     torch.testing.assert_close(found, expected)
