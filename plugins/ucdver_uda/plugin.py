@@ -47,11 +47,16 @@ def ucdver_datasets() -> list[DatasetSpec]:
 
 @hookimpl
 def ucdver_suites() -> list[SuiteSpec]:
-    """Return the suite that checks the methods against published numbers."""
+    """Return the suites that check the methods against published numbers."""
     return [
         SuiteSpec(
             name="digits",
             resource="ucdver_uda:suites/digits.toml",
             summary="MNIST and USPS both ways: do the methods reach what is published?",
-        )
+        ),
+        SuiteSpec(
+            name="digits_affine",
+            resource="ucdver_uda:suites/digits_affine.toml",
+            summary="the same with moved, turned and zoomed pictures, and more methods",
+        ),
     ]

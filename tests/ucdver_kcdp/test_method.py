@@ -103,6 +103,20 @@ def test_gradients_reach_lora_neck_experts_and_alignment_and_nothing_else() -> N
     assert made.network.perceiver.maps.held == 0
 
 
+@pytest.mark.parametrize("alignment", ["cliea", "cesa"])
+def test_the_alignment_of_some_images_is_what_it_is_among_all(alignment: str) -> None:
+    """The student is asked for the source's alone where a teacher labels the target."""
+    made = method(alignment=alignment, **({"subspace": 8, "anchors": 16} if alignment == "cesa" else {})).eval()
+    given = batch().sources
+    whole = made.network(given.images, given.extras).alignment
+    some = made.network(given.images, given.extras, aligned=2)
+    assert whole is not None
+    assert some.alignment is not None
+    torch.testing.assert_close(some.alignment, whole[:2])
+    assert len(some.routed.logits) == len(whole)
+    assert made.network(given.images, given.extras, aligned=0).alignment is None
+
+
 def test_parameter_groups_cover_what_is_trained_once() -> None:
     for options in ({"mode": "lora"}, {"mode": "full"}, {"mode": "frozen", "cached": False}):
         made = method(**options)
