@@ -138,7 +138,8 @@ def main() -> None:
             )
             peaks.append(first["peak"])
     grown = (peaks[-1] - peaks[0]) / max(1, options.counts[-1] - options.counts[0])
-    print(f"{grown * 1024:.1f} KB an image; {FULL} images would need {peaks[-1] + grown * FULL:.0f} MB")
+    needed = peaks[-1] + grown * max(0, FULL - options.counts[-1])
+    print(f"{grown * 1024:.1f} KB an image; {FULL} images need {needed:.0f} MB")
     search()
 
 
