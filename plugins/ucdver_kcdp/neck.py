@@ -26,7 +26,7 @@ class PyramidNeck(nn.Module):
         width: of each level that goes out.
         grid: cells along a side. 1, as released: the levels are averaged over the picture, which forgets where anything
             was. With more, the scales that come in are averaged in cells, and the pyramid is of those: as many numbers
-            go out as if its levels were averaged in cells, and the convolutions see 16 positions instead of hundreds.
+            go out as if its levels were averaged in cells, and the convolutions see that many positions at most.
     """
 
     def __init__(self, channels: Sequence[int], width: int = WIDTH, grid: int = 1) -> None:
