@@ -17,21 +17,23 @@ from ucdver.plugins import load_registry
 from ucdver.runs.plan import make_plan
 from ucdver.runs.prepare import Preparation
 from ucdver.runs.store import RunStore
+from ucdver.spec.suite_file import load_suite
 
 
 def compare(description: str | None, runs: str, candidates: Mapping[str, tuple[str, dict[str, Any]]]) -> None:
     """Run the candidates, each a method with its options, and print a line for each; no target of the suite is read."""
+    registry = load_registry()
+    emoji = load_suite("emoji", registry)
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path(runs))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--size", type=int, default=32, help="pixels")
-    parser.add_argument("--steps", type=int, default=320)
-    parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--size", type=int, default=emoji.recipe.image.size, help="pixels")
+    parser.add_argument("--steps", type=int, default=emoji.protocol.steps)
+    parser.add_argument("--lr", type=float, default=emoji.recipe.optim.lr)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    registry = load_registry()
     catalog = Catalog(registry, data_home())
     store = RunStore(arguments.runs.resolve())
     print(f"{'candidate':<36}{'accuracy':>9}{'balanced':>9}{'s a run':>9}{'CPU s':>9}")
