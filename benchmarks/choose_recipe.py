@@ -1,4 +1,4 @@
-"""How the recipe of the suite `emoji` was chosen: by source validation, leaving one source domain out at a time.
+"""How the recipes of the suites `emoji` and `emoji_finetune` were chosen: by source validation, a domain left out each.
 
 The flat icon sets, which are only ever sources in the suite, are the folds: source_only is trained on all but one of
 them and validated on that one. No target of the suite is looked at. Prints a line for each candidate.
@@ -27,6 +27,7 @@ from ucdver.runs.store import RunStore
 from ucdver.spec.protocol import Protocol
 from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
 from ucdver.spec.suite import Suite
+from ucdver.spec.suite_file import load_suite
 from ucdver.spec.task import Domain, Task
 
 FOLDS = ("noto", "twemoji", "emojione", "fluent_flat")
@@ -46,6 +47,13 @@ def recipe(size: int, augment: AugmentRecipe, backbone: str, lr: float = 2e-3) -
     )
 
 
+def fine_tuned(size: int, multiplier: float) -> Recipe:
+    """Return that of `emoji_finetune` for pictures of another size and another rate of the pretrained layers."""
+    given = load_suite("emoji_finetune", load_registry()).recipe
+    optim = given.optim.model_copy(update={"backbone_multiplier": multiplier})
+    return given.model_copy(update={"image": ImageRecipe(size=size), "optim": optim})
+
+
 CANDIDATES: dict[str, tuple[Recipe, int]] = {
     "light, 300 steps": (recipe(48, LIGHT, "convnet_s"), 300),
     "light, 500 steps": (recipe(48, LIGHT, "convnet_s"), 500),
@@ -60,6 +68,12 @@ CANDIDATES: dict[str, tuple[Recipe, int]] = {
     "colour, 320 steps, 32 px": (recipe(32, COLOUR, "convnet_s"), 320),
     "colour, 320 steps, 32 px, lr .003": (recipe(32, COLOUR, "convnet_s", lr=3e-3), 320),
     "colour, 320 steps, 32 px, lr .005": (recipe(32, COLOUR, "convnet_s", lr=5e-3), 320),
+    "fine-tuned, 96 px": (fine_tuned(96, 0.1), 200),
+    "fine-tuned, 64 px": (fine_tuned(64, 0.1), 200),
+    "fine-tuned, 64 px, multiplier .5": (fine_tuned(64, 0.5), 200),
+    "fine-tuned, 64 px, multiplier 1": (fine_tuned(64, 1.0), 200),
+    "fine-tuned, 96 px, multiplier .5": (fine_tuned(96, 0.5), 200),
+    "fine-tuned, 96 px, multiplier 1": (fine_tuned(96, 1.0), 200),
 }
 
 

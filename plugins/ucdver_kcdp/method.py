@@ -85,11 +85,14 @@ class KCDP(Method):
             read = self.network(batch.sources.images, batch.sources.extras)
             losses = self._source(read, batch)
             return {"total": losses.pop("source_total"), **losses}
-        taught = self._taught(batch)
         count = len(batch.sources.labels)
         extras = {name: torch.cat([own, batch.target.extras[name]]) for name, own in batch.sources.extras.items()}
+        images = both_images(batch)
+        # Student and teacher read the same latents: the encoder is frozen, and runs once.
+        latents = self.network.latents(images, extras)
+        taught = self._taught(batch, None if latents is None else latents[count:])
         # Where a teacher labels the target, nobody asks for the student's own alignment of it.
-        read = self.network(both_images(batch), extras, aligned=None if taught is None else count)
+        read = self.network(images, extras, None if taught is None else count, latents)
         source, target = read.part(slice(0, count)), read.part(slice(count, None))
         aligned = target.alignment if taught is None else taught
         losses = self._source(source, batch)
@@ -133,9 +136,9 @@ class KCDP(Method):
             self.network.alignment.observe(read.visual, knowledge.tokens, knowledge.mask, labels)
         return source_losses(read.routed, read.alignment, labels, self.trade, self.config.counterfactuals)
 
-    def _taught(self, batch: Batch) -> Tensor | None:
+    def _taught(self, batch: Batch, latents: Tensor | None) -> Tensor | None:
         """Return the teacher's alignment logits of the target images, or None where there is no teacher."""
         if self.teacher is None:
             return None
-        read = cast(Read, self.teacher.run(self.network, (batch.target.images, batch.target.extras)))
+        read = cast(Read, self.teacher.run(self.network, (batch.target.images, batch.target.extras, None, latents)))
         return read.alignment

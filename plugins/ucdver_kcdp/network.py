@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -103,23 +103,30 @@ class KCDPNetwork(nn.Module):
             prompts, mask = encoder.encode_prompts(emotion_prompts(task.classes, config.template))
             self.alignment = self._alignment(prompts, mask)
 
-    def forward(self, images: Tensor, extras: Mapping[str, Tensor], aligned: int | None = None) -> Read:
+    def forward(
+        self,
+        images: Tensor,
+        extras: Mapping[str, Tensor],
+        aligned: int | None = None,
+        latents: Tensor | None = None,
+    ) -> Read:
         """Return what is made of images [B, C, H, W] in [0, 1].
 
-        They are not looked at where features or latents are cached.
+        They are not looked at where features or latents are cached, or latents are given.
 
         Args:
             images: the pictures.
             extras: what the method's `needed_extras` names.
             aligned: how many images, the first ones, the alignment is computed for, where there is one; None for all.
+            latents: what `latents` gave for them, where that was asked before.
         """
         knowledge = self._knowledge(extras, len(images))
         if self.layout is not None:
             features = self.layout.split(extras[self.config.features_extra])
         else:
             assert self.perceiver is not None
-            latents = extras[self.config.latents_extra] if self.config.latents_extra else self.perceiver.latents(images)
-            features = self.perceiver.read(latents, knowledge.tokens)
+            read = self.latents(images, extras) if latents is None else latents
+            features = self.perceiver.read(cast(Tensor, read), knowledge.tokens)
         visual = self.neck(features)
         routed = self.experts(torch.cat([visual, *self._text(knowledge)], dim=1))
         alignment = None
@@ -127,6 +134,12 @@ class KCDPNetwork(nn.Module):
             first = slice(aligned)
             alignment = self.alignment(visual[first], knowledge.tokens[first], knowledge.mask[first])
         return Read(visual, routed, alignment, knowledge)
+
+    def latents(self, images: Tensor, extras: Mapping[str, Tensor]) -> Tensor | None:
+        """Return the latents [B, 4, h, w] that the U-Net reads of images, or None where it reads nothing."""
+        if self.perceiver is None:
+            return None
+        return extras[self.config.latents_extra] if self.config.latents_extra else self.perceiver.latents(images)
 
     def _knowledge(self, extras: Mapping[str, Tensor], count: int) -> Knowledge:
         if not self.config.knowledge_extra:

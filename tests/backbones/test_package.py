@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ucdver.backbones import package
+from ucdver.backbones.base import Backbone
 from ucdver.errors import WeightsError
 
 GOLDEN = Path(__file__).with_name("efficientnet_lite0_golden.safetensors")
@@ -44,6 +46,29 @@ def test_features_are_the_published_networks(weights: Path, size: int) -> None:
     assert features.shape == (1, backbone.num_features) == (1, 1280)
     assert expected.abs().max() > 1
     torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-4 * expected.abs().mean().item())
+
+
+def test_channels_last_is_a_layout_and_no_other_network() -> None:
+    torch.manual_seed(0)
+    backbone = package.build("efficientnet_lite0", None, 3).train()
+    other = Backbone(
+        timm.create_model("tf_efficientnet_lite0", num_classes=0, bn_momentum=0.01),
+        1280,
+        (127 / 255,) * 3,
+        (128 / 255,) * 3,
+    )
+    other.load_state_dict(backbone.state_dict())
+    layout = {
+        weight.is_contiguous(memory_format=torch.channels_last) for weight in backbone.parameters() if weight.dim() == 4
+    }
+    assert layout == {True}
+    # In double precision: a network of random weights, whose batch norms divide by little, blows up rounding.
+    images = torch.from_numpy(np.random.default_rng(0).random((4, 3, 64, 64)))
+    for network in (backbone.double(), other.double()):
+        network(images).square().mean().backward()
+    for (name, one), (_, two) in zip(backbone.named_parameters(), other.named_parameters(), strict=True):
+        assert one.grad is not None and two.grad is not None
+        torch.testing.assert_close(one.grad, two.grad, rtol=1e-6, atol=1e-9, msg=name)
 
 
 def test_golden_features_would_betray_another_normalisation(weights: Path) -> None:

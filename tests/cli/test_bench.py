@@ -47,6 +47,13 @@ def test_a_dry_run_shows_the_matrix_and_does_nothing(ucdver: Ucdver, suite: Path
     assert not Path("runs").exists()
 
 
+def test_a_dry_run_cuts_no_name(ucdver: Ucdver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = ucdver("bench", "emoji", "--dry-run")
+    assert shown.code == 0 and "…" not in shown.out
+    assert {"flat_outline", "many_mono", "tgca_pvt_small"} <= set(shown.out.split())
+
+
 def test_an_option_set_on_the_command_line_is_named_under_the_table(ucdver: Ucdver, suite: Path) -> None:
     done = ucdver("bench", "small.toml", "-m", "source_only", "--set", "source_only.label_smoothing=0.2", "-j", "1")
     assert done.code == 0, done.err

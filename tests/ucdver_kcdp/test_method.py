@@ -203,6 +203,22 @@ def test_what_the_experts_read_as_released_differs_between_the_settings() -> Non
     assert moe_text_rule(config, "uc") == "channel_mean"
 
 
+def test_the_frozen_encoder_runs_once_a_step_and_the_teacher_reads_the_same_latents() -> None:
+    made = method(warmup=0.0, confidence=0.0, teacher=0.5).train()
+    perceiver = made.network.perceiver
+    assert perceiver is not None
+    encoded: list[torch.Tensor] = []
+    read: list[torch.Tensor] = []
+    perceiver.vae.encoder.register_forward_hook(lambda module, inputs, output: encoded.append(inputs[0]))
+    perceiver.unet.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
+    drawn = batch()
+    made.step(drawn, 0.5)
+    assert [len(images) for images in encoded] == [12]
+    taught, own = read
+    torch.testing.assert_close(taught, own[6:], rtol=0, atol=0)
+    torch.testing.assert_close(taught, perceiver.latents(drawn.target.images))
+
+
 def test_the_teacher_is_an_average_and_labels_the_target() -> None:
     made = method(warmup=0.0, confidence=0.0, teacher=0.5).train()
     assert made.teacher is not None

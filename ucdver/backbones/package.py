@@ -53,7 +53,7 @@ def build(name: str, weights: Path | None, channels: int) -> Backbone:
     body = timm.create_model("tf_efficientnet_lite0", num_classes=0, in_chans=channels, bn_momentum=0.01)
     if weights is not None:
         load_state(body, _rename(read_weights(weights), body), weights, drop=("_fc",))
-    return Backbone(body, 1280, mean=(127 / 255,) * channels, std=(128 / 255,) * channels)
+    return Backbone(body, 1280, mean=(127 / 255,) * channels, std=(128 / 255,) * channels, channels_last=True)
 
 
 def efficientnet_lite0() -> Backbone:

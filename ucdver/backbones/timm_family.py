@@ -25,7 +25,7 @@ class TimmBackbone(Backbone):
     def __init__(self, name: str, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         # `num_features` is the width before any layer that some networks have between pooling and classifier.
         width: Any = getattr(body, "head_hidden_size", None) or body.num_features
-        super().__init__(body, int(width), mean, std)
+        super().__init__(body, int(width), mean, std, channels_last=True)
         self.name = name
         config = _config(body)
         self.side: int | None = config["input_size"][-1] if config.get("fixed_input_size") else None

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ucdver.runs.schedule import Scheduled
     from ucdver.spec.suite import SuitePlan
 
+#: Characters; wider than any table, where a table is asked how wide it would be.
+_WIDEST = 10_000
 _RERUN = ("missing", "failed", "always", "never")
 
 
@@ -182,13 +184,15 @@ def _print_matrix(session: Bench) -> None:
     suite = plan.remembered.suite
     title = f"suite {suite.name}: {len(plan.remembered.entries)} runs"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("task")
-    for name in suite.methods:
-        table.add_column(name, justify="right")
+    table.add_column("method", no_wrap=True)
     for task in suite.tasks:
-        row = [cells[(task.id, name)] for name in suite.methods]
-        table.add_row(task.id, *[", ".join(f"{count} {state}" for state, count in cell.items()) for cell in row])
+        table.add_column(task.id, justify="right", no_wrap=True)
+    for name in suite.methods:
+        row = [cells[(task.id, name)] for task in suite.tasks]
+        table.add_row(name, *[", ".join(f"{count} {state}" for state, count in cell.items()) for cell in row])
     out = Console()
+    # As wide as it needs, as the leaderboard is: names that are cut tell nothing.
+    out.width = max(out.width, Console(width=_WIDEST).measure(table).maximum)
     out.print(table)
     for reason in (*sorted(reasons - {""}), *plan.remembered.absent.values()):
         out.print(f"- {reason}", highlight=False, soft_wrap=True, markup=False)
