@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 from support.small_suite import SUITE
 
+from ucdver import Batch
 from ucdver.errors import DataError
+from ucdver.methods.source_only import SourceOnly
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.runs.bench import Bench
@@ -82,6 +84,28 @@ def test_where_that_fails_the_result_stays(home: Path, plain: tuple[RunStore, Ru
     told = run(planned, home, store.root, outputs=True)
     assert told.status == "failed" and "is damaged" in told.reason and told.reason.endswith("(its result stays)")
     assert store.record(record.spec.key()) == record
+
+
+def test_where_making_it_anew_fails_the_result_stays(
+    home: Path, plain: tuple[RunStore, RunRecord, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, record, planned = plain
+    folder = store.folder(record.spec.key())
+    logits = store.predictions(record.spec.key()).logits
+    checkpoint_path(folder).unlink()
+
+    def breaks(self: SourceOnly, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceOnly, "step", breaks)
+        told = run(planned, home, store.root, outputs=True)
+    assert told.status == "failed" and told.reason == "RuntimeError: out of memory (its result stays)"
+    assert store.record(record.spec.key()) == record
+    assert (store.predictions(record.spec.key()).logits == logits).all()
+    # And the next try, with nothing in the way, gives what was asked for.
+    assert run(planned, home, store.root, outputs=True).status == "done"
+    assert not store.lacks_outputs(record.spec)
 
 
 def test_a_score_of_a_run_without_outputs_says_what_to_type(plain: tuple[RunStore, RunRecord, Plan]) -> None:

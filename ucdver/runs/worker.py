@@ -36,20 +36,17 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
     folder = store.folder(spec.key())
     with RunLock(folder) as lock:
         ended = store.record(spec.key())
-        done = ended is not None and ended.status == "done" and not options.fresh
-        if ended is not None and done:
+        if ended is not None and ended.status == "done" and not options.fresh:
             if not (options.outputs and store.lacks_outputs(spec)):
                 return ended
             if spec.protocol.checkpoints == 1 and checkpoint_path(folder).is_file():
                 return _with_outputs(ended, options, store, _beating(observe, lock))
+            return _remade(ended, options, store, _beating(observe, lock))
         (folder / "record.json").unlink(missing_ok=True)
         _sweep(folder)
-        # A run whose process was killed left no traceback: it goes on from its checkpoint. One that is done and comes
-        # this far lacks outputs that its last weights alone cannot give.
-        if options.fresh or done or (ended is not None and ended.traceback):
-            for left in ("checkpoints", "outputs", "predictions"):
-                shutil.rmtree(folder / left, ignore_errors=True)
-            (folder / "log.jsonl").unlink(missing_ok=True)
+        # A run whose process was killed left no traceback: it goes on from its checkpoint.
+        if options.fresh or (ended is not None and ended.traceback):
+            _clear(folder, "checkpoints", "outputs", "predictions")
         store.write_spec(spec)
         notify("started", spec, options.local)
         record = _attempt(spec, options, store, _beating(observe, lock))
@@ -70,8 +67,39 @@ def _with_outputs(ended: RunRecord, options: WorkerOptions, store: RunStore, obs
         with scoped_seed("run", spec.seed):
             Attempt(spec, options, store, registry, torch.device(options.device)).add_outputs(observe)
     except Exception as error:  # noqa: BLE001 - as in `_attempt`
-        return ended.model_copy(update={"status": "failed", "reason": f"{_reason(error)} (its result stays)"})
+        return _no_worse(ended, _reason(error))
     return ended
+
+
+def _remade(ended: RunRecord, options: WorkerOptions, store: RunStore, observe: Observer) -> RunRecord:
+    """Make a run that is done once more, for outputs that its last weights alone cannot give; return its new record.
+
+    Its result is replaced when there is a new one, and not before; where that fails it is as in `_with_outputs`.
+    """
+    folder = store.folder(ended.spec.key())
+    _sweep(folder)
+    _clear(folder, "checkpoints", "outputs")
+    notify("started", ended.spec, options.local)
+    record = _attempt(ended.spec, options, store, observe)
+    if record.status != "done":
+        record = _no_worse(ended, record.reason)
+        notify("failed", record, options.local)
+        return record
+    store.write_record(record)
+    notify("finished", record, options.local)
+    return record
+
+
+def _no_worse(ended: RunRecord, reason: str) -> RunRecord:
+    """Return a failed record, to be told and not written, of what was attempted with a run that is done."""
+    return ended.model_copy(update={"status": "failed", "reason": f"{reason} (its result stays)"})
+
+
+def _clear(folder: Path, *names: str) -> None:
+    """Remove some of a run's folders, and its log."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "log.jsonl").unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:
