@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Compute what runs will open: images, features, annotations.",
     ),
     "leaderboard": ("ucdver.cli.leaderboard:leaderboard", "Show or export the results in a runs folder."),
+    "runs": ("ucdver.cli.runs:app", "Put the runs behind a table into one file, or take them from one."),
     "data": ("ucdver.cli.data:app", "List, fetch, add, check and look at data sets."),
     "list": ("ucdver.cli.listing:list_specs", "List methods, tasks, suites and everything else."),
     "show": ("ucdver.cli.show:show", "Show all there is to know about one of them."),

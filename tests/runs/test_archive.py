@@ -1,0 +1,156 @@
+"""Runs in one file: what goes in comes out, what does not belong in one is refused, what is there stays."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.small_suite import SUITE
+
+from ucdver.errors import DataError
+from ucdver.plugins import load_registry
+from ucdver.report.leaderboard import build_leaderboard
+from ucdver.report.markdown import export as markdown
+from ucdver.runs.archive import export_runs, import_runs
+from ucdver.runs.options import WorkerOptions
+from ucdver.runs.plan import Plan
+from ucdver.runs.store import RunStore
+from ucdver.runs.worker import execute
+
+CHECKED = SUITE.replace("seeds = 2", "seeds = 1\ncheckpoints = 2")
+
+
+@pytest.fixture
+def made(tmp_path: Path, home: Path, plan: Callable[..., Plan]) -> tuple[RunStore, Plan, Path]:
+    """Return a runs folder with both runs of a suite, its plan, and the archive of it."""
+    planned = plan(CHECKED)
+    store = RunStore(tmp_path / "runs")
+    for spec in planned.runs:
+        assert execute(spec, WorkerOptions(runs=store.root, home=home), lambda a, b, c: None).status == "done"
+    store.write_plan(planned.remembered)
+    path = tmp_path / "packed.zip"
+    export_runs(store, planned.remembered, path)
+    return store, planned, path
+
+
+def table(store: RunStore, selection: str = "last") -> str:
+    return markdown(build_leaderboard(store, load_registry(), store.plan(), selection=selection))
+
+
+def repacked(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    """Return a copy of an archive whose members were changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    other = path.with_name("other.zip")
+    with zipfile.ZipFile(other, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return other
+
+
+def test_the_table_of_what_came_in_is_that_of_what_went_out(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    store, planned, path = made
+    other = RunStore(tmp_path / "elsewhere" / "runs")
+    found = import_runs(path, other)
+    assert (found.new, found.present, found.planned, found.kept) == (len(planned.runs), 0, ("small",), ())
+    assert table(other) == table(store)
+    # The oracle chooses by predictions of every checkpoint, so those came too.
+    assert table(other, "oracle") == table(store, "oracle")
+    assert other.record(planned.runs[0].key()) == store.record(planned.runs[0].key())
+    assert not list(other.root.rglob("*.pt"))
+
+
+def test_the_same_runs_give_the_same_file(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    store, planned, path = made
+    again = tmp_path / "again.zip"
+    packed = export_runs(store, planned.remembered, again)
+    assert (packed.runs, packed.absent) == (len(planned.runs), 0)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_what_is_done_already_stays_and_what_failed_is_replaced(made: tuple[RunStore, Plan, Path]) -> None:
+    store, planned, path = made
+    first, second = (store.record(spec.key()) for spec in planned.runs[:2])
+    assert first is not None and second is not None
+    own = first.model_copy(update={"selection": {"entropy@1": {"last": -0.5}}})
+    store.write_record(own)
+    store.write_record(second.model_copy(update={"status": "failed", "reason": "the disk was full"}))
+    found = import_runs(path, store)
+    assert (found.new, found.present) == (1, len(planned.runs) - 1)
+    assert found.kept == ("small",)
+    assert store.record(own.spec.key()) == own
+    assert store.record(second.spec.key()) == second
+
+
+def test_a_run_that_has_not_ended_is_counted(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    store, planned, path = made
+    (store.folder(planned.runs[0].key()) / "record.json").unlink()
+    packed = export_runs(store, planned.remembered, path)
+    assert (packed.runs, packed.absent) == (len(planned.runs) - 1, 1)
+    other = RunStore(tmp_path / "elsewhere")
+    import_runs(path, other)
+    assert other.record(planned.runs[0].key()) is None
+
+
+def drop_predictions(members: dict[str, bytes]) -> None:
+    del members[next(name for name in members if name.endswith("/predictions.parquet"))]
+
+
+def drop_record(members: dict[str, bytes]) -> None:
+    del members[next(name for name in members if name.endswith("/record.json"))]
+
+
+def drop_plan(members: dict[str, bytes]) -> None:
+    del members[next(name for name in members if name.startswith("suites/"))]
+
+
+def add(name: str, content: bytes = b"") -> Callable[[dict[str, bytes]], None]:
+    return lambda members: members.update({name: content})
+
+
+def swap_records(members: dict[str, bytes]) -> None:
+    one, two = [name for name in members if name.endswith("/record.json")][:2]
+    members[one], members[two] = members[two], members[one]
+
+
+def cut_predictions(members: dict[str, bytes]) -> None:
+    name = next(name for name in members if name.endswith("/predictions.parquet"))
+    members[name] = members[name][:-20]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (drop_predictions, "its predictions are absent"),
+        (drop_record, "has no record"),
+        (drop_plan, "it has no plan"),
+        (add("../evil.json"), "'../evil.json' does not belong in one"),
+        (add(f"{'a' * 64}/../../evil.json"), "it does not belong in one"),
+        (add(f"{'a' * 64}/checkpoints/last.pt"), "it does not belong in one"),
+        (add("suites/other.json", b"{}"), "suites/other.json: "),
+        (swap_records, "the record of another run"),
+        (cut_predictions, "cannot be read"),
+    ],
+)
+def test_what_is_no_archive_of_runs_is_refused_and_nothing_is_written(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], change: Callable[[dict[str, bytes]], None], says: str
+) -> None:
+    target = tmp_path / "elsewhere"
+    with pytest.raises(DataError, match="is no archive of runs") as raised:
+        import_runs(repacked(made[2], change), RunStore(target))
+    assert says in str(raised.value) and "\n" not in str(raised.value)
+    assert not target.exists() and not list(tmp_path.rglob("evil*"))
+
+
+def test_a_file_that_is_cut_short_or_absent_is_refused(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    short = tmp_path / "short.zip"
+    short.write_bytes(made[2].read_bytes()[:-200])
+    target = RunStore(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="is no archive of runs"):
+        import_runs(short, target)
+    with pytest.raises(DataError, match="there is no file"):
+        import_runs(tmp_path / "absent.zip", target)
+    assert not target.root.exists()

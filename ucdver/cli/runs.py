@@ -1,0 +1,55 @@
+"""`ucdver runs`: the runs behind a table in one file, out of a runs folder and into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ucdver.cli.output import say
+from ucdver.errors import SpecError
+from ucdver.runs.archive import export_runs, import_runs
+from ucdver.runs.store import RunStore
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Put runs into one file, or take them from one.")
+
+_Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The runs folder.")]
+
+
+@app.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The file to write.")],
+    runs: _Runs = Path("runs"),
+    suite: Annotated[
+        str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
+    ] = None,
+) -> None:
+    """Write the runs of a suite to one file: records and predictions, from which every table is computed.
+
+    No weights and no pictures are in it; ids, labels and logits of the test images are.
+    """
+    if file.is_dir():
+        raise SpecError(f"{file} is a folder", f"name a file, as in {file}/runs.zip")
+    store = RunStore(runs)
+    plan = store.plan(suite)
+    packed = export_runs(store, plan, file)
+    absent = f"; {packed.absent} of its runs have not ended" if packed.absent else ""
+    say(f"wrote {packed.runs} runs of {plan.suite.name} to {file}{absent}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="A file that 'ucdver runs export' wrote.")],
+    runs: _Runs = Path("runs"),
+) -> None:
+    """Add the runs of such a file to a runs folder.
+
+    A run that is done there already stays as it is; 'ucdver bench' on that folder runs what is still missing.
+    """
+    found = import_runs(file, RunStore(runs))
+    say(f"{found.new} runs came in, {found.present} were there already")
+    for name in found.kept:
+        say(f"the table of {name} stays as it was last planned here; ucdver bench {name} --rerun never plans it anew")
+    for name in found.planned:
+        say(f"next: ucdver leaderboard --runs {runs} --suite {name}")
