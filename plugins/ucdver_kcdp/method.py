@@ -88,9 +88,10 @@ class KCDP(Method):
         count = len(batch.sources.labels)
         extras = {name: torch.cat([own, batch.target.extras[name]]) for name, own in batch.sources.extras.items()}
         images = both_images(batch)
-        # Student and teacher read the same latents: the encoder is frozen, and runs once.
         latents = self.network.latents(images, extras)
-        taught = self._taught(batch, None if latents is None else latents[count:])
+        # Student and teacher read the same: the encoder is frozen, and runs once. Of samples, the teacher has the mean.
+        shared = latents is not None and self.config.latent != "scaled_sample"
+        taught = self._taught(batch, latents[count:] if latents is not None and shared else None)
         # Where a teacher labels the target, nobody asks for the student's own alignment of it.
         read = self.network(images, extras, None if taught is None else count, latents)
         source, target = read.part(slice(0, count)), read.part(slice(count, None))

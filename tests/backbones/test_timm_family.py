@@ -83,3 +83,9 @@ def test_a_network_without_published_weights_has_none_on_the_hub() -> None:
     )
     with pytest.raises(WeightsError, match="the hub has no weights"):
         timm_family.locate(name, "hub")
+
+
+def test_a_network_with_weights_of_five_axes_is_built_too() -> None:
+    body = timm_family.build("lambda_resnet26t", None, 3).body
+    axes = {weight.dim(): weight for weight in body.parameters()}
+    assert 5 in axes and axes[4].is_contiguous(memory_format=torch.channels_last)

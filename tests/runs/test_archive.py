@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support.small_suite import SUITE
 
 from ucdver.errors import DataError
+from ucdver.evaluate.predictions import Predictions, read_predictions, to_table
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.markdown import export as markdown
@@ -121,18 +125,37 @@ def cut_predictions(members: dict[str, bytes]) -> None:
     members[name] = members[name][:-20]
 
 
+def changed_predictions(members: dict[str, bytes], change: Callable[[Predictions], Predictions]) -> None:
+    name = next(name for name in members if name.endswith("/predictions.parquet"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.parquet"
+        path.write_bytes(members[name])
+        pq.write_table(to_table(change(read_predictions(path))), path)
+        members[name] = path.read_bytes()
+
+
+def wrong_labels(members: dict[str, bytes]) -> None:
+    changed_predictions(members, lambda held: replace(held, labels=held.labels + 1))
+
+
+def fewer_logits(members: dict[str, bytes]) -> None:
+    changed_predictions(members, lambda held: replace(held, logits=held.logits[:, :2]))
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (drop_predictions, "its predictions are absent"),
-        (drop_record, "has no record"),
+        (drop_record, "there is no record of that run"),
         (drop_plan, "it has no plan"),
         (add("../evil.json"), "'../evil.json' does not belong in one"),
         (add(f"{'a' * 64}/../../evil.json"), "it does not belong in one"),
         (add(f"{'a' * 64}/checkpoints/last.pt"), "it does not belong in one"),
         (add("suites/other.json", b"{}"), "suites/other.json: "),
         (swap_records, "the record of another run"),
-        (cut_predictions, "cannot be read"),
+        (cut_predictions, "not a parquet file"),
+        (wrong_labels, "a label is not one of its 3 classes"),
+        (fewer_logits, "it has 2 logits an image, and the run has 3 classes"),
     ],
 )
 def test_what_is_no_archive_of_runs_is_refused_and_nothing_is_written(
@@ -143,6 +166,66 @@ def test_what_is_no_archive_of_runs_is_refused_and_nothing_is_written(
         import_runs(repacked(made[2], change), RunStore(target))
     assert says in str(raised.value) and "\n" not in str(raised.value)
     assert not target.exists() and not list(tmp_path.rglob("evil*"))
+
+
+def test_a_flipped_byte_is_refused_wherever_it_is(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    content = made[2].read_bytes()
+    with zipfile.ZipFile(made[2]) as archive:
+        starts = [member.header_offset + 30 + len(member.filename) for member in archive.infolist()]
+    damaged = tmp_path / "damaged.zip"
+    target = RunStore(tmp_path / "elsewhere")
+    for start in starts:
+        for offset in (0, 1, 40):
+            flipped = bytearray(content)
+            flipped[start + offset] ^= 0xFF
+            damaged.write_bytes(flipped)
+            with pytest.raises(DataError, match="is no archive of runs"):
+                import_runs(damaged, target)
+    assert not target.root.exists()
+
+
+def test_what_was_begun_here_goes_on_where_the_run_failed_elsewhere(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    store, planned, path = made
+    spec = planned.runs[0]
+    whole = store.record(spec.key())
+    assert whole is not None
+    store.write_record(whole.model_copy(update={"status": "failed", "traceback": "out of memory"}))
+    export_runs(store, planned.remembered, path)
+    other = RunStore(tmp_path / "elsewhere")
+    begun = other.folder(spec.key()) / "checkpoints" / "last.pt"
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(b"half way")
+    assert import_runs(path, other).present == 1
+    assert other.record(spec.key()) is None and begun.read_bytes() == b"half way"
+    # Where nothing was begun the table shows it as it was shown elsewhere.
+    third = RunStore(tmp_path / "third")
+    import_runs(path, third)
+    failed = third.record(spec.key())
+    assert failed is not None and failed.status == "failed"
+
+
+def test_what_an_attempt_left_here_does_not_go_with_a_result_from_elsewhere(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    _, planned, path = made
+    other = RunStore(tmp_path / "elsewhere")
+    folder = other.folder(planned.runs[0].key())
+    left = [folder / "checkpoints" / "last.pt", folder / "outputs" / "step-000003.safetensors", folder / "log.jsonl"]
+    for file in left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"of another attempt")
+    import_runs(path, other)
+    assert not any(file.exists() for file in left)
+    assert other.record(planned.runs[0].key()) is not None
+
+
+def test_the_folder_is_blamed_for_its_own_faults(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    blocked = tmp_path / "a_file"
+    blocked.write_text("")
+    with pytest.raises(OSError, match="a_file"):
+        import_runs(made[2], RunStore(blocked))
 
 
 def test_a_file_that_is_cut_short_or_absent_is_refused(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:

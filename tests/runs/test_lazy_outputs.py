@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ucdver.runs.tune import Tuning
 from ucdver.runs.worker import execute
 from ucdver.spec.run import RunRecord
 from ucdver.train.checkpoint import checkpoint_path
+from ucdver.train.loop import LoopOptions
 
 
 def run(plan: Plan, home: Path, root: Path, outputs: bool = False) -> RunRecord:
@@ -106,6 +108,38 @@ def test_where_making_it_anew_fails_the_result_stays(
     # And the next try, with nothing in the way, gives what was asked for.
     assert run(planned, home, store.root, outputs=True).status == "done"
     assert not store.lacks_outputs(record.spec)
+
+
+@pytest.mark.parametrize("checkpoints", [1, 2])
+def test_one_that_is_made_anew_goes_on_where_it_was_stopped(
+    tmp_path: Path, home: Path, plan: Callable[..., Plan], checkpoints: int
+) -> None:
+    planned = plan(SUITE.replace("seeds = 2", f"seeds = 1\ncheckpoints = {checkpoints}"))
+    root = tmp_path / "runs"
+    record = run(planned, home, root, outputs=True)
+    store = RunStore(root)
+    folder = store.folder(record.spec.key())
+    checkpoint_path(folder).unlink()
+    shutil.rmtree(folder / "outputs")
+    reached: list[int] = []
+
+    def stops(done: int, total: int, losses: dict[str, float]) -> None:
+        reached.append(done)
+        if done == 4:
+            raise KeyboardInterrupt
+
+    often = LoopOptions(checkpoint_seconds=0, reports=1000)
+    options = WorkerOptions(runs=root, home=home, outputs=True, loop=often)
+    with pytest.raises(KeyboardInterrupt):
+        execute(planned.runs[0], options, stops)
+    assert store.record(record.spec.key()) == record
+    reached.clear()
+    again = execute(planned.runs[0], options, lambda done, total, losses: reached.append(done))
+    assert again.status == "done" and min(reached) >= 4
+    assert not store.lacks_outputs(record.spec)
+    # It was trained, so the record is the new one; and once done it is left alone.
+    assert again.cost != record.cost and store.record(record.spec.key()) == again
+    assert execute(planned.runs[0], options, stops) == again
 
 
 def test_a_score_of_a_run_without_outputs_says_what_to_type(plain: tuple[RunStore, RunRecord, Plan]) -> None:

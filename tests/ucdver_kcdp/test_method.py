@@ -219,6 +219,19 @@ def test_the_frozen_encoder_runs_once_a_step_and_the_teacher_reads_the_same_late
     torch.testing.assert_close(taught, perceiver.latents(drawn.target.images))
 
 
+def test_of_sampled_latents_the_teacher_reads_the_mean() -> None:
+    made = method(warmup=0.0, confidence=0.0, teacher=0.5, latent="scaled_sample").train()
+    perceiver = made.network.perceiver
+    assert perceiver is not None
+    read: list[torch.Tensor] = []
+    perceiver.unet.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
+    drawn = batch()
+    made.step(drawn, 0.5)
+    taught, own = read
+    torch.testing.assert_close(taught, perceiver.eval().latents(drawn.target.images))
+    assert not torch.allclose(taught, own[6:])
+
+
 def test_the_teacher_is_an_average_and_labels_the_target() -> None:
     made = method(warmup=0.0, confidence=0.0, teacher=0.5).train()
     assert made.teacher is not None

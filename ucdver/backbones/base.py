@@ -34,7 +34,9 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.body = body.to(memory_format=torch.channels_last) if channels_last else body
+        self.body = body
+        if channels_last:
+            _lay_out(body)
         self.num_features = num_features
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
@@ -55,3 +57,14 @@ class PrecomputedFeatures(Backbone):
     def forward(self, images: Tensor) -> Tensor:
         """Return the features as they are."""
         return images
+
+
+@torch.no_grad()
+def _lay_out(body: nn.Module) -> None:
+    """Lay the weights of two-dimensional convolutions out with channels last, and leave all others as they are.
+
+    `Module.to` refuses a network that has weights of five axes as well.
+    """
+    for parameter in body.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

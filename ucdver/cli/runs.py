@@ -45,11 +45,12 @@ def import_(
 ) -> None:
     """Add the runs of such a file to a runs folder.
 
-    A run that is done there already stays as it is; 'ucdver bench' on that folder runs what is still missing.
+    A run that is done there already stays as it is, and one that failed elsewhere takes the place of nothing that was
+    begun there; 'ucdver bench' on that folder runs what is still missing.
     """
     found = import_runs(file, RunStore(runs))
     say(f"{found.new} runs came in, {found.present} were there already")
     for name in found.kept:
-        say(f"the table of {name} stays as it was last planned here; ucdver bench {name} --rerun never plans it anew")
+        say(f"the table of {name} stays as it was last planned here; its 'ucdver bench' with --rerun never renews it")
     for name in found.planned:
         say(f"next: ucdver leaderboard --runs {runs} --suite {name}")

@@ -6,28 +6,48 @@ checkpoints and what selection rules read are not in it: scores of rules are, in
 
 from __future__ import annotations
 
+import io
+import lzma
 import re
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ucdver.errors import DataError
 from ucdver.evaluate.predictions import read_predictions
 from ucdver.files import atomic_path, atomic_write_bytes
 from ucdver.runs.lock import RunLock
-from ucdver.runs.store import RunStore
+from ucdver.runs.store import RunStore, clear
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import SuitePlan
+from ucdver.train.checkpoint import checkpoint_path
 
 _PREDICTIONS = re.compile(r"predictions(/step-\d{6})?\.parquet")
 _MEMBER = re.compile(r"(?:suites/(?P<suite>[A-Za-z0-9_.+-]+)\.json|(?P<key>[0-9a-f]{64})/(?P<file>[a-z0-9/.-]+))")
-#: Unpacked; far above any benchmark of this kind, and far below what fills a disk.
+#: Unpacked, of all members and of one; far above any benchmark of this kind, and below what fills a disk or memory.
 _MOST_BYTES = 8 * 2**30
+_MOST_MEMBER = 2**30
+#: What reading a damaged or foreign file raises, of zip's compressions and of Parquet.
+_FAULTS = (
+    DataError,
+    ValueError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    pa.ArrowException,
+)
 #: The same content gives the same file, whenever it is packed.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -42,7 +62,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """How many runs came in, how many were here already, and the suites whose plan came in or stayed as it was."""
+    """How many runs came in, how many stayed as they were here, and the suites whose plan came in or stayed."""
 
     new: int
     present: int
@@ -74,19 +94,14 @@ def import_runs(path: Path, store: RunStore) -> Unpacked:
         DataError: it is no archive of runs, or damaged.
         RunLockedError: another process works on one of its runs; those before it came in.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            plans, records = _checked(archive, path)
-            here = set(store.suites())
-            files = _files_by_key(archive)
-            states = [_bring_in(archive, files[record.spec.key()], store, record) for record in records]
-            for plan in plans:
-                if plan.suite.name not in here:
-                    store.write_plan(plan)
-    except FileNotFoundError:
-        raise DataError(f"there is no file '{path}'", "name a file that 'ucdver runs export' wrote") from None
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise _damaged(path, str(error)) from error
+    with _opened(path) as archive:
+        plans, records = _checked(archive, path)
+        here = set(store.suites())
+        files = _files_by_key(archive)
+        states = [_bring_in(archive, files[record.spec.key()], store, record) for record in records]
+    for plan in plans:
+        if plan.suite.name not in here:
+            store.write_plan(plan)
     names = [plan.suite.name for plan in plans]
     return Unpacked(
         sum(states),
@@ -94,6 +109,15 @@ def import_runs(path: Path, store: RunStore) -> Unpacked:
         tuple(name for name in names if name not in here),
         tuple(name for name in names if name in here),
     )
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise DataError(f"there is no file '{path}'", "name a file that 'ucdver runs export' wrote") from None
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -106,24 +130,35 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
     if sum(member.file_size for member in members) > _MOST_BYTES:
         raise _damaged(path, f"it would unpack to more than {_MOST_BYTES // 2**30} GiB")
     names = Counter(member.filename for member in members)
-    plans, records = [], []
-    for name, times in names.items():
+    plans: list[SuitePlan] = []
+    records: dict[str, RunRecord] = {}
+    # Records before predictions, which are checked against them.
+    for name in sorted(names, key=lambda name: not name.endswith(".json")):
         found = _MEMBER.fullmatch(name)
-        if found is None or times > 1:
+        if found is None or names[name] > 1:
             raise _damaged(path, f"'{name}' does not belong in one")
         try:
             if found["suite"]:
-                plans.append(_plan(archive.read(name), found["suite"]))
+                plans.append(_plan(_read(archive, name), found["suite"]))
             elif found["file"] == "record.json":
-                records.append(_record(archive.read(name), found["key"], names))
+                records[found["key"]] = _record(_read(archive, name), found["key"], names)
             else:
-                _check_predictions(archive, name, found["file"])
-        except (ValidationError, ValueError, DataError) as error:
-            raise _damaged(path, f"{name}: {str(error).splitlines()[0]}") from error
-    lost = {name.partition("/")[0] for name in names} - {"suites"} - {record.spec.key() for record in records}
-    if not plans or lost:
-        raise _damaged(path, "it has no plan" if not plans else f"run {min(lost)[:12]} has no record")
-    return plans, records
+                _check_predictions(archive, name, found["file"], records.get(found["key"]))
+        except _FAULTS as error:
+            problem = error.problem if isinstance(error, DataError) else str(error)
+            raise _damaged(path, f"{name}: {(problem or type(error).__name__).splitlines()[0]}") from error
+    if not plans:
+        raise _damaged(path, "it has no plan")
+    return plans, list(records.values())
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return a member, never unpacking more than it says it holds."""
+    size = archive.getinfo(name).file_size
+    if size > _MOST_MEMBER:
+        raise ValueError(f"it would unpack to more than {_MOST_MEMBER // 2**20} MiB")
+    with archive.open(name) as member:
+        return member.read(size)
 
 
 def _plan(content: bytes, name: str) -> SuitePlan:
@@ -142,13 +177,27 @@ def _record(content: bytes, key: str, names: Container[str]) -> RunRecord:
     return record
 
 
-def _check_predictions(archive: zipfile.ZipFile, name: str, file: str) -> None:
+def _check_predictions(archive: zipfile.ZipFile, name: str, file: str, record: RunRecord | None) -> None:
     if _PREDICTIONS.fullmatch(file) is None:
         raise ValueError("it does not belong in one")
+    if record is None:
+        raise ValueError("there is no record of that run")
+    content = _read(archive, name)
+    held = pq.ParquetFile(io.BytesIO(content)).metadata
+    if sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups)) > _MOST_MEMBER:
+        raise ValueError(f"it would unpack to more than {_MOST_MEMBER // 2**20} MiB")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
-        path.write_bytes(archive.read(name))
-        read_predictions(path)
+        path.write_bytes(content)
+        try:
+            predictions = read_predictions(path)
+        except DataError as error:
+            raise ValueError(error.problem.replace(str(path), "the file")) from error
+    classes = len(record.spec.classes)
+    if predictions.logits.shape[1] != classes:
+        raise ValueError(f"it has {predictions.logits.shape[1]} logits an image, and the run has {classes} classes")
+    if len(predictions) and not 0 <= predictions.labels.min() <= predictions.labels.max() < classes:
+        raise ValueError(f"a label is not one of its {classes} classes")
 
 
 def _files_by_key(archive: zipfile.ZipFile) -> dict[str, list[str]]:
@@ -161,15 +210,21 @@ def _files_by_key(archive: zipfile.ZipFile) -> dict[str, list[str]]:
 
 
 def _bring_in(archive: zipfile.ZipFile, files: list[str], store: RunStore, record: RunRecord) -> bool:
-    """Write one run, its record last; return whether it came in, or was done here already."""
+    """Write one run, its record last; return whether it came in. What is done or begun here is worth more than a fault.
+
+    Whatever an attempt here had left beside it is removed: it does not go with the result that comes in.
+    """
     key = record.spec.key()
     folder = store.folder(key)
     with RunLock(folder):
         own = store.record(key)
         if own is not None and own.status == "done":
             return False
+        if record.status != "done" and (own is not None or checkpoint_path(folder).is_file()):
+            return False
+        clear(folder, "checkpoints", "outputs", "predictions")
         for file in files:
-            atomic_write_bytes(folder / file, archive.read(f"{key}/{file}"))
+            atomic_write_bytes(folder / file, _read(archive, f"{key}/{file}"))
         store.write_spec(record.spec)
         store.write_record(record)
     return True

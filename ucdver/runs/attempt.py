@@ -70,9 +70,10 @@ class Attempt:
         predicted = self._predict(method, data)
         if self.leaves_outputs:
             writer.save(self.spec.protocol.steps, predicted)
-        self._write_predictions(data, predicted, writer)
         target = next(iter(data.target_test.values()))
-        return meter.cost(method, seconds, loop.steps_made, target, self.precision)
+        cost = meter.cost(method, seconds, loop.steps_made, target, self.precision)
+        self._write_predictions(data, predicted, writer)
+        return cost
 
     def add_outputs(self, observe: Observer) -> None:
         """Save what selection rules read of a run that is done, with the weights that it left; nothing is trained."""

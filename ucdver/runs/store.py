@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,13 @@ from ucdver.spec.suite import SuitePlan
 def checkpoint_name(done: int, steps: int | None = None) -> str:
     """Return what the checkpoint after `done` of `steps` steps is called: `last`, or as in `step-000120`."""
     return "last" if done == steps else f"step-{done:06d}"
+
+
+def clear(folder: Path, *names: str) -> None:
+    """Remove some of a run's folders, and its log; the run's lock is held."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "log.jsonl").unlink(missing_ok=True)
 
 
 class RunStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import traceback
 from pathlib import Path
@@ -10,18 +9,21 @@ from pathlib import Path
 import torch
 
 from ucdver.errors import UcdverError
+from ucdver.files import atomic_write_text
 from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry, notify
 from ucdver.runs.attempt import Attempt
 from ucdver.runs.lock import RunLock
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.provenance import collect, now
-from ucdver.runs.store import RunStore
+from ucdver.runs.store import RunStore, clear
 from ucdver.seeds import scoped_seed
 from ucdver.source import source_sha256
 from ucdver.spec.run import RunRecord, RunSpec
 from ucdver.train.checkpoint import checkpoint_path
 
+#: Beside the record of a run that is done while it is made once more.
+_REMADE = "remade"
 #: A sign of life this often; each is a file flushed to disk.
 BEAT_SECONDS = 5.0
 
@@ -39,14 +41,16 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
         if ended is not None and ended.status == "done" and not options.fresh:
             if not (options.outputs and store.lacks_outputs(spec)):
                 return ended
-            if spec.protocol.checkpoints == 1 and checkpoint_path(folder).is_file():
+            whole = checkpoint_path(folder).is_file() and not is_remade(folder)
+            if spec.protocol.checkpoints == 1 and whole:
                 return _with_outputs(ended, options, store, _beating(observe, lock))
             return _remade(ended, options, store, _beating(observe, lock))
         (folder / "record.json").unlink(missing_ok=True)
+        (folder / _REMADE).unlink(missing_ok=True)
         _sweep(folder)
         # A run whose process was killed left no traceback: it goes on from its checkpoint.
         if options.fresh or (ended is not None and ended.traceback):
-            _clear(folder, "checkpoints", "outputs", "predictions")
+            clear(folder, "checkpoints", "outputs", "predictions")
         store.write_spec(spec)
         notify("started", spec, options.local)
         record = _attempt(spec, options, store, _beating(observe, lock))
@@ -74,32 +78,34 @@ def _with_outputs(ended: RunRecord, options: WorkerOptions, store: RunStore, obs
 def _remade(ended: RunRecord, options: WorkerOptions, store: RunStore, observe: Observer) -> RunRecord:
     """Make a run that is done once more, for outputs that its last weights alone cannot give; return its new record.
 
-    Its result is replaced when there is a new one, and not before; where that fails it is as in `_with_outputs`.
+    Its result is replaced when there is a new one, and not before; where that fails it is as in `_with_outputs`. What
+    was stopped goes on from its checkpoint.
     """
     folder = store.folder(ended.spec.key())
     _sweep(folder)
-    _clear(folder, "checkpoints", "outputs")
+    if not is_remade(folder):
+        clear(folder, "checkpoints", "outputs")
+        atomic_write_text(folder / _REMADE, "the record and predictions here are those of an earlier attempt\n")
     notify("started", ended.spec, options.local)
     record = _attempt(ended.spec, options, store, observe)
-    if record.status != "done":
+    if record.status == "done":
+        store.write_record(record)
+    else:
+        clear(folder, "checkpoints", "outputs")
         record = _no_worse(ended, record.reason)
-        notify("failed", record, options.local)
-        return record
-    store.write_record(record)
-    notify("finished", record, options.local)
+    (folder / _REMADE).unlink(missing_ok=True)
+    notify("finished" if record.status == "done" else "failed", record, options.local)
     return record
+
+
+def is_remade(folder: Path) -> bool:
+    """Return whether a run that is done is being made once more, so that what lies beside its record is not its own."""
+    return (folder / _REMADE).is_file()
 
 
 def _no_worse(ended: RunRecord, reason: str) -> RunRecord:
     """Return a failed record, to be told and not written, of what was attempted with a run that is done."""
     return ended.model_copy(update={"status": "failed", "reason": f"{reason} (its result stays)"})
-
-
-def _clear(folder: Path, *names: str) -> None:
-    """Remove some of a run's folders, and its log."""
-    for name in names:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "log.jsonl").unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

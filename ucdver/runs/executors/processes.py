@@ -17,7 +17,7 @@ from ucdver.runs.lock import RunLock
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.provenance import now
 from ucdver.runs.store import RunStore
-from ucdver.runs.worker import execute
+from ucdver.runs.worker import execute, is_remade
 from ucdver.spec.run import RunRecord, RunSpec
 
 WAIT_SECONDS = 1.0
@@ -152,6 +152,8 @@ class ProcessExecutor:
             with RunLock(store.folder(spec.key())):
                 ended = store.record(spec.key())
                 if ended is not None and ended.status == "done":
+                    if is_remade(store.folder(spec.key())):
+                        ended = record.model_copy(update={"reason": f"{reason} (its result stays)"})
                     return RunEvent("ended", spec, record=ended)
                 store.write_record(record)
         except RunLockedError as error:
