@@ -80,7 +80,7 @@ class KCDP(Method):
         """Return the losses; "believed" is the share of target images whose pseudo-label counted."""
         uses_target = batch.has_target and self.network.alignment is not None and progress >= self.config.warmup
         if self.teacher is not None:
-            self.teacher.update(self.network)
+            self.teacher.update(self.network, batch.step)
         if not uses_target:
             read = self.network(batch.sources.images, batch.sources.extras)
             losses = self._source(read, batch)

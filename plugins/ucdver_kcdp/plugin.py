@@ -35,7 +35,7 @@ def ucdver_methods() -> list[MethodSpec]:
     return [
         MethodSpec(
             name="kcdp",
-            version="3",
+            version="4",
             target="ucdver_kcdp.method:KCDP",
             settings=("uda", "uc"),
             summary="a diffusion model that attends to captions and triples; prompts that fit are pseudo-labels",
@@ -52,7 +52,7 @@ def ucdver_methods() -> list[MethodSpec]:
 def _small(name: str, target: str, summary: str) -> MethodSpec:
     return MethodSpec(
         name=name,
-        version="3",
+        version="4",
         target=f"ucdver_kcdp.{target}",
         settings=("uda", "uc"),
         summary=summary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,11 +240,19 @@ def test_the_teacher_is_an_average_and_labels_the_target() -> None:
     begun = parameter.detach().clone()
     with torch.no_grad():
         parameter.add_(1.0)
-    made.step(batch(), 0.5)
     average = made.teacher.get_buffer(name.replace(".", "/"))
-    assert torch.allclose(average, begun + 0.5)
+    # Of the first step the teacher is the student, whatever it began as; of the second a half.
+    made.step(replace(batch(), step=0), 0.5)
+    assert torch.equal(average, begun + 1.0)
+    with torch.no_grad():
+        parameter.add_(1.0)
+    made.teacher.decay = 0.9
+    made.step(replace(batch(), step=1), 0.5)
+    assert torch.allclose(average, begun + 1.5)
+    made.step(replace(batch(), step=100), 0.5)
+    assert torch.allclose(average, begun + 1.55)
     assert made.network.training
-    assert torch.equal(parameter, begun + 1.0)
+    assert torch.allclose(parameter, begun + 2.0)
 
 
 def test_presets() -> None:
