@@ -13,7 +13,16 @@ from typing import Any
 from candidates import compare
 
 #: What the default was first: features averaged over all of the picture, and a target loss that doubts less.
-FIRST: dict[str, Any] = {"grid": 1, "neck": 32, "confidence": 0.5, "class_balance": 3.0}
+FIRST: dict[str, Any] = {
+    "grid": 1,
+    "neck": 32,
+    "confidence": 0.5,
+    "class_balance": 3.0,
+    "warmup": 0.2,
+    "target": 1.0,
+}
+#: What it was before `warmup` and `target` were chosen.
+SECOND: dict[str, Any] = {"warmup": 0.2, "target": 1.0}
 #: The features averaged in four times four cells, at the price of half of the neck.
 GRID: dict[str, Any] = {**FIRST, "grid": 4, "neck": 16}
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -31,18 +40,21 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "no target loss": ("kcdp_small", {**FIRST, "warmup": 1.0}),
     "grid 2": ("kcdp_small", {**FIRST, "grid": 2, "neck": 32}),
     "grid 4": ("kcdp_small", {**FIRST, "grid": 4, "neck": 32}),
-    "chosen, grid 4": ("kcdp_small", {"grid": 4, "neck": 16}),
+    "second": ("kcdp_small", SECOND),
+    "second, grid 4": ("kcdp_small", {**SECOND, "grid": 4, "neck": 16}),
     "chosen, no target loss": ("kcdp_small", {"warmup": 1.0}),
-    # One change of what was chosen then, each: of pseudo-labels, of the weights of losses, of widths.
-    "teacher .9": ("kcdp_small", {"teacher": 0.9}),
-    "teacher .95": ("kcdp_small", {"teacher": 0.95}),
-    "no teacher": ("kcdp_small", {"teacher": 0.0}),
-    "warmup .5": ("kcdp_small", {"warmup": 0.5}),
-    "target .3": ("kcdp_small", {"target": 0.3}),
-    "contrastive .3": ("kcdp_small", {"contrastive": 0.3}),
-    "neck 16": ("kcdp_small", {"neck": 16}),
-    "hidden 256": ("kcdp_small", {"hidden": 256}),
-    "linear head": ("kcdp_small", {"head": "linear"}),
+    # One change of the second each: of pseudo-labels, of the weights of losses, of widths.
+    "teacher .9": ("kcdp_small", {**SECOND, "teacher": 0.9}),
+    "teacher .95": ("kcdp_small", {**SECOND, "teacher": 0.95}),
+    "no teacher": ("kcdp_small", {**SECOND, "teacher": 0.0}),
+    "warmup .5": ("kcdp_small", {**SECOND, "warmup": 0.5}),
+    "target .3": ("kcdp_small", {**SECOND, "target": 0.3}),
+    "target .1": ("kcdp_small", {**SECOND, "target": 0.1}),
+    "target .1, contrastive .3": ("kcdp_small", {**SECOND, "target": 0.1, "contrastive": 0.3}),
+    "contrastive .3": ("kcdp_small", {**SECOND, "contrastive": 0.3}),
+    "neck 16": ("kcdp_small", {**SECOND, "neck": 16}),
+    "hidden 256": ("kcdp_small", {**SECOND, "hidden": 256}),
+    "linear head": ("kcdp_small", {**SECOND, "head": "linear"}),
     "grid 4, narrow": ("kcdp_small", GRID),
     "grid 8, narrow": ("kcdp_small", {**FIRST, "grid": 8, "neck": 8}),
     "grid 4, narrow, no target loss": ("kcdp_small", {**GRID, "warmup": 1.0}),

@@ -21,6 +21,7 @@ FAITHFUL: Mapping[str, Any] = {
     "moe_text": "released",
     "balance": "released",
     "supervised_twice": True,
+    "target": 1.0,
     "warmup": 0.0,
     "confidence": 0.0,
     "class_balance": 1.0,

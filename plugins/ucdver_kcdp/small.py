@@ -18,8 +18,8 @@ class KCDPSmallConfig(KCDPConfig):
 
     The frozen mode is the default, since it trains in under a minute; `mode = "lora"` learns in the U-Net too. What a
     frozen U-Net shows of a face says little once it is averaged over the picture, so that `grid` keeps where it was;
-    that, `neck`, `confidence` and `class_balance` were chosen by source validation (docs/kcdp.md). Other widths were
-    set beforehand.
+    that, `neck`, `confidence`, `class_balance`, `warmup` and `target` were chosen by source validation (docs/kcdp.md).
+    Other widths were set beforehand.
     """
 
     model: str = EMOJI_SMALL
@@ -29,6 +29,8 @@ class KCDPSmallConfig(KCDPConfig):
     grid: int = Field(default=8, ge=1, le=16, description="cells along a side that a level is averaged in")
     confidence: float = Field(default=0.9, ge=0, lt=1, json_schema_extra={"search": [0.3, 0.95]})
     class_balance: float = Field(default=1.0, ge=1, description="the most a rare class is weighed up; 1 is off")
+    warmup: float = Field(default=0.5, ge=0, le=1, description="share of the steps without a target loss")
+    target: float = Field(default=0.1, ge=0, json_schema_extra={"search": [0.01, 1.0], "log": True})
     # The one that its U-Net was trained with, which `kcdp` has no annotators for.
     text_encoder: Literal["minilm_small"] = "minilm_small"  # type: ignore[assignment]
     hidden: int = Field(default=64, ge=1)

@@ -259,9 +259,10 @@ def test_presets() -> None:
     faithful, fixed = KCDPConfig(preset="faithful"), KCDPConfig()
     for name, value in FAITHFUL.items():
         assert getattr(faithful, name) == value, name
-        # The grid is the release's in both; kcdp_small has another.
-        assert value != getattr(KCDPSmallConfig() if name == "grid" else fixed, name), name
-    assert KCDPSmallConfig(preset="faithful", knowledge_form="mean").grid == 1
+        # The grid and the weight of the target loss are the release's in both; kcdp_small has others.
+        assert value != getattr(KCDPSmallConfig() if name in ("grid", "target") else fixed, name), name
+    small = KCDPSmallConfig(preset="faithful", knowledge_form="mean")
+    assert (small.grid, small.target, small.warmup) == (1, 1.0, 0.0)
     assert KCDPConfig(preset="faithful", mode="lora").mode == "lora"
     # What is written out in full comes back the same, as a worker reads it.
     assert KCDPConfig(**faithful.model_dump()) == faithful
