@@ -32,6 +32,7 @@ from ucdver.spec.task import Domain, Task
 
 FOLDS = ("noto", "twemoji", "emojione", "fluent_flat")
 LIGHT = AugmentRecipe(flip=0.5, rotate=10, translate=0.08, scale=0.15, brightness=0.2, contrast=0.2)
+FINE_TUNED = load_suite("emoji_finetune", load_registry()).recipe
 COLOUR = LIGHT.model_copy(update={"brightness": 0.3, "contrast": 0.4, "saturation": 0.6, "grey": 0.3})
 
 
@@ -49,9 +50,8 @@ def recipe(size: int, augment: AugmentRecipe, backbone: str, lr: float = 2e-3) -
 
 def fine_tuned(size: int, multiplier: float) -> Recipe:
     """Return that of `emoji_finetune` for pictures of another size and another rate of the pretrained layers."""
-    given = load_suite("emoji_finetune", load_registry()).recipe
-    optim = given.optim.model_copy(update={"backbone_multiplier": multiplier})
-    return given.model_copy(update={"image": ImageRecipe(size=size), "optim": optim})
+    optim = FINE_TUNED.optim.model_copy(update={"backbone_multiplier": multiplier})
+    return FINE_TUNED.model_copy(update={"image": ImageRecipe(size=size), "optim": optim})
 
 
 CANDIDATES: dict[str, tuple[Recipe, int]] = {

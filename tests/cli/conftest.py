@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.small_suite import SUITE
 
 from ucdver.cli.app import main
 from ucdver.plugins import reset
@@ -40,3 +41,11 @@ def ucdver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
     yield run
     reset()
+
+
+@pytest.fixture
+def suite(ucdver: Ucdver) -> Path:
+    """Write the suite of seconds into the current folder, with one seed."""
+    path = Path("small.toml")
+    path.write_text(SUITE.replace("seeds = 2", "seeds = 1"))
+    return path

@@ -13,14 +13,6 @@ from support.small_suite import SUITE
 from .conftest import Ucdver
 
 
-@pytest.fixture
-def suite(ucdver: Ucdver) -> Path:
-    """Write the suite into the current folder, with one seed."""
-    path = Path("small.toml")
-    path.write_text(SUITE.replace("seeds = 2", "seeds = 1"))
-    return path
-
-
 def test_a_bench_from_nothing_to_a_table_and_its_exports(ucdver: Ucdver, suite: Path) -> None:
     first = ucdver("bench", "small.toml", "-j", "1")
     assert first.code == 0, first.err

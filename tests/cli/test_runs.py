@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from support.small_suite import SUITE
-
 from .conftest import Ucdver
-
-
-@pytest.fixture
-def suite(ucdver: Ucdver) -> Path:
-    """Write the suite into the current folder, with one seed."""
-    path = Path("small.toml")
-    path.write_text(SUITE.replace("seeds = 2", "seeds = 1"))
-    return path
 
 
 def test_runs_go_into_one_file_and_from_it_into_another_folder(ucdver: Ucdver, suite: Path) -> None:

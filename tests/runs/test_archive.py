@@ -17,6 +17,7 @@ from ucdver.evaluate.predictions import Predictions, read_predictions, to_table
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.markdown import export as markdown
+from ucdver.runs import archive
 from ucdver.runs.archive import export_runs, import_runs
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan
@@ -45,13 +46,13 @@ def table(store: RunStore, selection: str = "last") -> str:
 
 def repacked(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
     """Return a copy of an archive whose members were changed."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
     change(members)
     other = path.with_name("other.zip")
-    with zipfile.ZipFile(other, "w") as archive:
+    with zipfile.ZipFile(other, "w") as packed:
         for name, content in members.items():
-            archive.writestr(name, content)
+            packed.writestr(name, content)
     return other
 
 
@@ -170,8 +171,8 @@ def test_what_is_no_archive_of_runs_is_refused_and_nothing_is_written(
 
 def test_a_flipped_byte_is_refused_wherever_it_is(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
     content = made[2].read_bytes()
-    with zipfile.ZipFile(made[2]) as archive:
-        starts = [member.header_offset + 30 + len(member.filename) for member in archive.infolist()]
+    with zipfile.ZipFile(made[2]) as packed:
+        starts = [member.header_offset + 30 + len(member.filename) for member in packed.infolist()]
     damaged = tmp_path / "damaged.zip"
     target = RunStore(tmp_path / "elsewhere")
     for start in starts:
@@ -219,6 +220,17 @@ def test_what_an_attempt_left_here_does_not_go_with_a_result_from_elsewhere(
     import_runs(path, other)
     assert not any(file.exists() for file in left)
     assert other.record(planned.runs[0].key()) is not None
+
+
+@pytest.mark.parametrize("limit", ["_MOST_BYTES", "_MOST_MEMBER"])
+def test_what_would_unpack_to_too_much_is_refused(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(archive, limit, 1000)
+    target = RunStore(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="it would unpack to more than"):
+        import_runs(made[2], target)
+    assert not target.root.exists()
 
 
 def test_the_folder_is_blamed_for_its_own_faults(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from support.kcdp_methods import SMALL, TOKENS, batch, method
 
-from ucdver import Backbone, Batch, LabeledBatch, SpecError, TaskInfo, UnlabeledBatch, WeightsError
+from ucdver import Batch, SpecError, WeightsError
 from ucdver.methods.config import resolve_config
 from ucdver.plugins import load_registry
 from ucdver.testing.contract import ToyBench, check_label_barrier, check_reproducible
@@ -21,35 +21,6 @@ from ucdver_kcdp.method import KCDP
 from ucdver_kcdp.network import moe_text_rule
 from ucdver_kcdp.perception import feature_channels
 from ucdver_kcdp.small import KCDPSmallConfig
-
-SMALL = dict(KCDP.contract_options)
-CLASSES = ("joy", "sadness", "fear")
-TOKENS, WIDTH, SIZE = 32, 32, 16
-
-
-def method(setting: str = "uda", extras: dict[str, tuple[int, ...]] | None = None, **options: Any) -> KCDP:
-    config = KCDPConfig(**{**SMALL, **options})
-    shapes = {"kcdp_knowledge_hashed": (TOKENS, WIDTH + 1)} if extras is None else extras
-    task = TaskInfo(CLASSES, ("source",), setting, 10, extras=shapes)
-    torch.manual_seed(0)
-    return KCDP(task, Backbone(torch.nn.Identity(), 4, (0.0,), (1.0,)), config)
-
-
-def batch(count: int = 6, seed: int = 0) -> Batch:
-    generator = torch.Generator().manual_seed(seed)
-
-    def extras() -> dict[str, torch.Tensor]:
-        mask = (torch.rand(count, TOKENS, 1, generator=generator) < 0.7).float()
-        mask[:, 0] = 1
-        tokens = torch.randn(count, TOKENS, WIDTH, generator=generator) * mask
-        return {"kcdp_knowledge_hashed": torch.cat([tokens, mask], dim=2)}
-
-    def images() -> torch.Tensor:
-        return torch.rand(count, 3, SIZE, SIZE, generator=generator)
-
-    ids = torch.arange(count)
-    source = LabeledBatch(ids, images(), ids % 3, torch.zeros_like(ids), extras())
-    return Batch(0, 10, "train", source, UnlabeledBatch(ids, images(), extras()))
 
 
 @pytest.fixture(scope="module")
@@ -202,57 +173,6 @@ def test_what_the_experts_read_as_released_differs_between_the_settings() -> Non
     config = KCDPConfig(**{**SMALL, "moe_text": "released"})
     assert moe_text_rule(config, "uda") == "none"
     assert moe_text_rule(config, "uc") == "channel_mean"
-
-
-def test_the_frozen_encoder_runs_once_a_step_and_the_teacher_reads_the_same_latents() -> None:
-    made = method(warmup=0.0, confidence=0.0, teacher=0.5).train()
-    perceiver = made.network.perceiver
-    assert perceiver is not None
-    encoded: list[torch.Tensor] = []
-    read: list[torch.Tensor] = []
-    perceiver.vae.encoder.register_forward_hook(lambda module, inputs, output: encoded.append(inputs[0]))
-    perceiver.unet.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
-    drawn = batch()
-    made.step(drawn, 0.5)
-    assert [len(images) for images in encoded] == [12]
-    taught, own = read
-    torch.testing.assert_close(taught, own[6:], rtol=0, atol=0)
-    torch.testing.assert_close(taught, perceiver.latents(drawn.target.images))
-
-
-def test_of_sampled_latents_the_teacher_reads_the_mean() -> None:
-    made = method(warmup=0.0, confidence=0.0, teacher=0.5, latent="scaled_sample").train()
-    perceiver = made.network.perceiver
-    assert perceiver is not None
-    read: list[torch.Tensor] = []
-    perceiver.unet.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0]))
-    drawn = batch()
-    made.step(drawn, 0.5)
-    taught, own = read
-    torch.testing.assert_close(taught, perceiver.eval().latents(drawn.target.images))
-    assert not torch.allclose(taught, own[6:])
-
-
-def test_the_teacher_is_an_average_and_labels_the_target() -> None:
-    made = method(warmup=0.0, confidence=0.0, teacher=0.5).train()
-    assert made.teacher is not None
-    name, parameter = next((n, p) for n, p in made.network.named_parameters() if p.requires_grad)
-    begun = parameter.detach().clone()
-    with torch.no_grad():
-        parameter.add_(1.0)
-    average = made.teacher.get_buffer(name.replace(".", "/"))
-    # Of the first step the teacher is the student, whatever it began as; of the second a half.
-    made.step(replace(batch(), step=0), 0.5)
-    assert torch.equal(average, begun + 1.0)
-    with torch.no_grad():
-        parameter.add_(1.0)
-    made.teacher.decay = 0.9
-    made.step(replace(batch(), step=1), 0.5)
-    assert torch.allclose(average, begun + 1.5)
-    made.step(replace(batch(), step=100), 0.5)
-    assert torch.allclose(average, begun + 1.55)
-    assert made.network.training
-    assert torch.allclose(parameter, begun + 2.0)
 
 
 def test_presets() -> None:
