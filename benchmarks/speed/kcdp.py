@@ -23,8 +23,11 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
+from torch.nn import functional as F
 
 from ucdver import Backbone, Batch, LabeledBatch, TaskInfo, UnlabeledBatch
+from ucdver.spec.recipe import OptimRecipe
+from ucdver.train.optim import build_optimiser
 from ucdver_kcdp.diffusion import SD15_UNET, SD15_VAE, load_diffusion
 from ucdver_kcdp.method import KCDP
 from ucdver_kcdp.moe import MixtureOfExperts
@@ -35,7 +38,7 @@ from ucdver_kcdp.text_embedding import load_text_encoder
 CLASSES = ("joy", "sadness", "anger", "fear", "disgust", "surprise")
 SMALL = "emoji_small"
 #: Width of what the experts read and of their hidden layer: the release's with knowledge, and kcdp_small's.
-EXPERTS = ((1024 + 256, 128), (1024 + 32, 64))
+EXPERTS = ((1024 + 256, 128), (2048 + 32, 64))
 
 
 def seconds(work: Callable[[], object], repeat: int) -> float:
@@ -61,7 +64,7 @@ def write_quarter(folder: Path) -> None:
 def pictures(count: int, side: int) -> Tensor:
     """Return smooth random pictures [count, 3, side, side]."""
     coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-    return torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
+    return F.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
 
 
 def knowledge(count: int) -> Tensor:
@@ -86,7 +89,8 @@ def method(model: str, extras: Mapping[str, Tensor], **options: Any) -> KCDP:
 
 def epoch(made: KCDP, images: Tensor, extras: Mapping[str, Tensor], batch: int = 16) -> list[float]:
     """Train on all images once, the same ones being source and target, and return the losses."""
-    optimiser = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], lr=1e-3)
+    # The one that a run has.
+    optimiser = build_optimiser(made, OptimRecipe(name="adamw", lr=1e-3))
     losses = []
     for start in range(0, len(images), batch):
         rows = slice(start, start + batch)
@@ -147,30 +151,39 @@ def lora(model: str, side: int, count: int, repeat: int) -> None:
 
 
 def experts(batch: int, repeat: int, width: int, hidden: int) -> None:
-    """The experts as one product, and as a loop over samples and their experts."""
+    """The experts as one product, and as loops: over samples, and over samples after one gate for them all."""
     torch.manual_seed(0)
     made = MixtureOfExperts(width, len(CLASSES), hidden=hidden)
     inputs = torch.randn(batch, width)
 
-    def loop() -> Tensor:
-        rows = []
-        for x in inputs:
-            best, chosen = made.gate(x).softmax(0).topk(made.top_k)
-            said = torch.zeros(len(CLASSES))
-            for g, e in zip(best, chosen.tolist(), strict=True):
-                hidden = torch.relu(made.hidden_weight[e] @ x + made.hidden_bias[e])
-                said = said + g * (made.out_weight[e] @ hidden + made.out_bias[e])
-            rows.append(said)
-        return torch.stack(rows)
+    def said(x: Tensor, best: Tensor, chosen: Tensor) -> Tensor:
+        logits = torch.zeros(len(CLASSES))
+        for g, e in zip(best, chosen.tolist(), strict=True):
+            seen = torch.relu(F.linear(x, made.hidden_weight[e], made.hidden_bias[e]))
+            logits = logits + g * F.linear(seen, made.out_weight[e], made.out_bias[e])
+        return logits
 
-    apart = (loop() - made(inputs).logits).abs().max().item()
-    slow = seconds(lambda: loop().sum().backward(), repeat)  # type: ignore[no-untyped-call]
+    def by_sample() -> Tensor:
+        return torch.stack([said(x, *made.gate(x).softmax(0).topk(made.top_k)) for x in inputs])
+
+    def gated_first() -> Tensor:
+        # The loop of the release: over samples and their experts.
+        rows = zip(inputs, *made.gate(inputs).softmax(1).topk(made.top_k, dim=1), strict=True)
+        return torch.stack([said(*row) for row in rows])
+
     fast = seconds(lambda: made(inputs).logits.sum().backward(), repeat)
-    print(
-        f"experts of {width} x {hidden} at batch {batch}: a loop {slow * 1e3:.0f} ms, batched {fast * 1e3:.1f} ms: ",
-        end="",
-    )
-    print(f"{slow / fast:.0f} times as fast; logits {apart:.1e} apart")
+    print(f"experts of {width} x {hidden} at batch {batch}: batched {fast * 1e3:.1f} ms", end="")
+    for name, loop in (("a loop over samples", by_sample), ("one that gates all at once", gated_first)):
+        apart = (loop() - made(inputs).logits).abs().max().item()
+        slow = seconds(lambda loop=loop: loop().sum().backward(), repeat)  # type: ignore[misc]
+        print(f"; {name} {slow * 1e3:.0f} ms, {slow / fast:.0f} times, logits {apart:.1e} apart", end="")
+    print()
+
+
+def all_experts(repeat: int) -> None:
+    """The experts at a batch of 256, of every width."""
+    for width, hidden in EXPERTS:
+        experts(256, repeat, width, hidden)
 
 
 def maps(model: str, side: int, count: int, repeat: int) -> None:
@@ -234,7 +247,7 @@ def main() -> None:
         jobs: dict[str, Callable[[], object]] = {
             "frozen": lambda: frozen(model, side, count, arguments.repeat),
             "lora": lambda: lora(model, side, min(count, 16), arguments.repeat),
-            "experts": lambda: [experts(256, 5, *size) for size in EXPERTS],
+            "experts": lambda: all_experts(5),
             "maps": lambda: maps(model, side, min(count, 16), arguments.repeat),
             "memory": lambda: memory(model, side, min(count, 16)),
         }

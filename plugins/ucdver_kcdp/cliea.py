@@ -81,12 +81,12 @@ class CLIEA(nn.Module):
     def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return the emotional embeddings [B, K, d] of every prompt with each image's knowledge [B, T, d]."""
         layer = self.attention
-        of_prompts, of_knowledge = (
-            F.linear(tokens, layer.in_proj_weight, layer.in_proj_bias)
-            for tokens in (self.prompts.to(knowledge.dtype), knowledge)
-        )
-        of_both = self._weights(mask.to(knowledge.dtype))
-        pooled = pooled_attention(of_prompts, of_knowledge, *of_both, layer.num_heads)
+        of_prompts = F.linear(self.prompts.to(knowledge.dtype), layer.in_proj_weight, layer.in_proj_bias)
+        own, known = self._weights(mask.to(knowledge.dtype))
+        # Knowledge that counts nothing is only asked: it needs no queries, the first third of the projection.
+        first = 0 if known is not None else layer.embed_dim
+        of_knowledge = F.linear(knowledge, layer.in_proj_weight[first:], layer.in_proj_bias[first:])
+        pooled = pooled_attention(of_prompts, of_knowledge, own, known, layer.num_heads)
         # An affine map of a mean is the mean of the maps.
         emotions: Tensor = layer.out_proj(pooled)
         return emotions

@@ -18,29 +18,30 @@ def pooled_attention(
 
     Args:
         of_prompts: query, key and value of the prompts, [K, L, 3 d].
-        of_knowledge: those of the knowledge, [B, T, 3 d].
+        of_knowledge: those of the knowledge, [B, T, 3 d]; key and value alone, [B, T, 2 d], where it counts 0.
         prompt_weights: [B, K, R] with R <= L, what each of the first R prompt positions counts; the others count 0.
         knowledge_weights: [B, K, T]; with the former they sum to one over positions. None: the knowledge counts 0.
         heads: of the attention.
     """
-    prompts, knowledge = _split(of_prompts, heads), _split(of_knowledge, heads)
+    width = of_prompts.shape[2] // 3
+    prompts, knowledge = _split(of_prompts, heads, width), _split(of_knowledge, heads, width)
     on_prompts, on_knowledge = _asked_by_prompts(prompts, knowledge, prompt_weights)
     if knowledge_weights is not None:
         more = _asked_by_knowledge(prompts, knowledge, knowledge_weights)
         on_prompts, on_knowledge = on_prompts + more[0], on_knowledge + more[1]
-    attended: Tensor = on_knowledge @ knowledge[2] + torch.einsum("bhkl,khle->bhke", on_prompts, prompts[2])
+    attended: Tensor = on_knowledge @ knowledge[-1] + torch.einsum("bhkl,khle->bhke", on_prompts, prompts[-1])
     return attended.transpose(1, 2).flatten(2)
 
 
-#: Query, key and value, each [n, H, L, d / H].
-_Parts = tuple[Tensor, Tensor, Tensor]
+#: Query (scaled), key and value, each [n, H, L, d / H]; of knowledge that asks nothing, key and value.
+_Parts = tuple[Tensor, ...]
 
 
 def _asked_by_prompts(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return what prompt tokens attend to in their own prompt and in the knowledge: [B, H, K, L], [B, H, K, T]."""
-    query, key = prompts[0][:, :, : weights.shape[2]], prompts[1]
+    query, key = prompts[0][:, :, : weights.shape[2]], prompts[-2]
     own = (query @ key.mT).transpose(0, 1).expand(len(weights), -1, -1, -1, -1)
-    seen = query.transpose(0, 1).flatten(1, 2) @ knowledge[1].mT
+    seen = query.transpose(0, 1).flatten(1, 2) @ knowledge[-2].mT
     probabilities = torch.cat([own, seen.reshape(*own.shape[:4], seen.shape[3])], dim=4).softmax(4)
     mean = (weights.unsqueeze(1).unsqueeze(3) @ probabilities).squeeze(3)
     return mean[..., : key.shape[2]], mean[..., key.shape[2] :]
@@ -48,10 +49,10 @@ def _asked_by_prompts(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tu
 
 def _asked_by_knowledge(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return what knowledge tokens attend to in every prompt and among themselves: [B, H, K, L], [B, H, K, T]."""
-    query, key = knowledge[0], knowledge[1]
-    classes, _, length, _ = prompts[1].shape
+    query, key = knowledge[0], knowledge[-2]
+    classes, _, length, _ = prompts[-2].shape
     # Scores [B, H, T, T] among themselves, [B, H, T, K L] with every prompt.
-    among, across = query @ key.mT, query @ prompts[1].transpose(0, 1).flatten(1, 2).mT
+    among, across = query @ key.mT, query @ prompts[-2].transpose(0, 1).flatten(1, 2).mT
     highest = torch.maximum(among.amax(3, keepdim=True), across.amax(3, keepdim=True)).detach()
     among, across = (among - highest).exp(), (across - highest).exp()
     across = across.reshape(*across.shape[:3], classes, length)
@@ -60,7 +61,10 @@ def _asked_by_knowledge(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> 
     return (shares.unsqueeze(4) * across).sum(2), shares.mT @ among
 
 
-def _split(projected: Tensor, heads: int) -> _Parts:
-    """Return query (scaled), key and value [n, H, L, d / H] of projections [n, L, 3 d]."""
-    query, key, value = (part.reshape(*part.shape[:2], heads, -1).transpose(1, 2) for part in projected.chunk(3, dim=2))
-    return query * query.shape[3] ** -0.5, key, value
+def _split(projected: Tensor, heads: int, width: int) -> _Parts:
+    """Return the parts of projections [n, L, 3 d] or [n, L, 2 d], d being the `width`."""
+    parts = tuple(
+        part.reshape(*part.shape[:2], heads, -1).transpose(1, 2)
+        for part in projected.chunk(projected.shape[2] // width, dim=2)
+    )
+    return parts if len(parts) == 2 else (parts[0] * (width // heads) ** -0.5, *parts[1:])
