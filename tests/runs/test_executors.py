@@ -18,6 +18,7 @@ from ucdver.runs.lock import RunLock
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan
 from ucdver.runs.store import RunStore
+from ucdver.train.checkpoint import checkpoint_path
 from ucdver.train.log import RunLog
 from ucdver.train.loop import LoopOptions
 
@@ -113,6 +114,55 @@ def test_a_fault_fails_its_run_and_no_other(tmp_path: Path, home: Path, monkeypa
     assert records["dies"].status == "failed"
     assert "killed by SIGKILL" in records["dies"].reason
     assert main(["bench", "broken.toml", "-m", "raises"]) == 1, "a failure of an earlier bench is still a failure"
+
+
+FICKLE = """\
+import os
+from pathlib import Path
+from ucdver import Method, MethodSpec, hookimpl
+
+
+class Fickle(Method):
+    def step(self, batch, progress):
+        if Path(os.environ["FICKLE"]).exists():
+            os.kill(os.getpid(), 9)
+        return {"total": self(batch.sources.images).square().mean()}
+
+
+@hookimpl
+def ucdver_methods():
+    return [MethodSpec(name="fickle", version="1", target="ucdver_local:Fickle", settings=("uda",), summary="fickle")]
+"""
+
+
+def test_a_worker_killed_while_it_makes_a_run_anew_leaves_its_result(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ucdver.cli.app import main
+
+    (tmp_path / "ucdver_local.py").write_text(FICKLE)
+    (tmp_path / "one.toml").write_text(SUITE.replace('["source_only", "target_only"]', '["fickle"]'))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FICKLE", str(tmp_path / "kill"))
+    assert main(["bench", "one.toml", "-j", "1", "--runs", "runs"]) == 0
+    store = RunStore(tmp_path / "runs")
+    record, other = store.records()
+    logits = store.predictions(record.spec.key()).logits
+    checkpoint_path(store.folder(record.spec.key())).unlink()
+    (tmp_path / "kill").touch()
+    told: list[RunEvent] = []
+    asked = options(tmp_path, home, local=tmp_path, outputs=True)
+    ProcessExecutor(asked, 1).run([record.spec, other.spec], told.append)
+    ended = {event.spec.key(): event.record for event in told if event.kind == "ended"}
+    dead, alive = ended[record.spec.key()], ended[other.spec.key()]
+    assert dead is not None and dead.status == "failed"
+    assert "killed by SIGKILL" in dead.reason and dead.reason.endswith("(its result stays)")
+    assert alive == other, "what has its weights is not trained, in a new worker"
+    assert store.record(record.spec.key()) == record
+    assert (store.predictions(record.spec.key()).logits == logits).all()
+    (tmp_path / "kill").unlink()
+    ProcessExecutor(asked, 1).run([record.spec], lambda event: None)
+    assert not store.lacks_outputs(record.spec)
 
 
 def test_a_run_that_another_process_holds_is_waited_for(plan: Planner, tmp_path: Path, home: Path) -> None:
