@@ -87,10 +87,15 @@ def method(model: str, extras: Mapping[str, Tensor], **options: Any) -> KCDP:
     return KCDPSmall(task, Backbone(torch.nn.Identity(), 4, (0.0,), (1.0,)), config).train()
 
 
-def epoch(made: KCDP, images: Tensor, extras: Mapping[str, Tensor], batch: int = 16) -> list[float]:
+def optimiser_of(made: KCDP) -> torch.optim.Optimizer:
+    """Return the optimiser that a run has."""
+    return build_optimiser(made, OptimRecipe(name="adamw", lr=1e-3))
+
+
+def epoch(
+    made: KCDP, optimiser: torch.optim.Optimizer, images: Tensor, extras: Mapping[str, Tensor], batch: int = 16
+) -> list[float]:
     """Train on all images once, the same ones being source and target, and return the losses."""
-    # The one that a run has.
-    optimiser = build_optimiser(made, OptimRecipe(name="adamw", lr=1e-3))
     losses = []
     for start in range(0, len(images), batch):
         rows = slice(start, start + batch)
@@ -118,10 +123,10 @@ def frozen(model: str, side: int, count: int, repeat: int) -> None:
     losses = []
     times = []
     for extras, is_cached in ((given, False), (cached, True)):
-        losses.append(epoch(method(model, extras, cached=is_cached, size=side), images, extras))
         made = method(model, extras, cached=is_cached, size=side)
-        # A call and one before it that is not counted: several would train on.
-        times.append(seconds(lambda m=made, e=extras: epoch(m, images, e), repeat))  # type: ignore[misc]
+        optimiser = optimiser_of(made)
+        losses.append(epoch(made, optimiser, images, extras))
+        times.append(seconds(lambda m=made, o=optimiser, e=extras: epoch(m, o, images, e), repeat))  # type: ignore[misc]
     apart = max(abs(a - b) for a, b in zip(*losses, strict=True))
     print(f"frozen: U-Net in the step {times[0]:.2f} s an epoch of {count}, cached {times[1]:.3f} s: ", end="")
     print(f"{times[0] / times[1]:.1f} times as fast; losses {apart:.1e} apart")
@@ -139,14 +144,16 @@ def lora(model: str, side: int, count: int, repeat: int) -> None:
         latents = torch.cat([perceiver.latents(images[i : i + 8]) for i in range(0, count, 8)])
     cached = {**given, "kcdp_small_latents": latents}
     trained = method(model, cached, mode="lora", cached_latents=True, size=side)
+    slow_one, fast_one = optimiser_of(encoding), optimiser_of(trained)
 
     def in_step() -> None:
         # Caption and triples of source and of target.
         for _ in range(4):
             encoder.encode(captions(count))
-        epoch(encoding, images, given, count)
+        epoch(encoding, slow_one, images, given, count)
 
-    slow, fast = seconds(in_step, repeat), seconds(lambda: epoch(trained, images, cached, count), repeat)
+    slow = seconds(in_step, repeat)
+    fast = seconds(lambda: epoch(trained, fast_one, images, cached, count), repeat)
     print(f"LoRA: encoding in the step {slow:.2f} s, cached {fast:.2f} s: {slow / fast:.2f} times as fast")
 
 
@@ -204,10 +211,11 @@ def peak(model: str, side: int, count: int, checkpointing: bool) -> None:
     made = method(model, known, mode="lora", checkpointing=checkpointing, size=side, teacher=0.0)
     images = pictures(count, side)
     # A step of few pictures first, so that what is allocated once is not counted.
-    epoch(made, images[:2], {name: values[:2] for name, values in known.items()}, 2)
+    optimiser = optimiser_of(made)
+    epoch(made, optimiser, images[:2], {name: values[:2] for name, values in known.items()}, 2)
     Path("/proc/self/clear_refs").write_text("5")
     before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    epoch(made, images, known, count)
+    epoch(made, optimiser, images, known, count)
     lines = Path("/proc/self/status").read_text().splitlines()
     high = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
     print((high - before) / 2**20)

@@ -43,7 +43,8 @@ def _asked_by_prompts(prompts: _Parts, knowledge: _Parts, weights: Tensor) -> tu
     own = (query @ key.mT).transpose(0, 1).expand(len(weights), -1, -1, -1, -1)
     seen = query.transpose(0, 1).flatten(1, 2) @ knowledge[-2].mT
     probabilities = torch.cat([own, seen.reshape(*own.shape[:4], seen.shape[3])], dim=4).softmax(4)
-    mean = (weights.unsqueeze(1).unsqueeze(3) @ probabilities).squeeze(3)
+    # A sum: as a product it would be many of one row each.
+    mean = (weights.unsqueeze(1).unsqueeze(4) * probabilities).sum(3)
     return mean[..., : key.shape[2]], mean[..., key.shape[2] :]
 
 
