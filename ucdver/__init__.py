@@ -62,6 +62,7 @@ _PUBLIC = {
     "MethodConfig": "ucdver.methods.base",
     "ParameterGroup": "ucdver.methods.base",
     "Prediction": "ucdver.methods.base",
+    "PseudoLabels": "ucdver.methods.base",
     "TaskInfo": "ucdver.methods.base",
     "Views": "ucdver.methods.base",
 }
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from ucdver.methods.base import MethodConfig as MethodConfig
     from ucdver.methods.base import ParameterGroup as ParameterGroup
     from ucdver.methods.base import Prediction as Prediction
+    from ucdver.methods.base import PseudoLabels as PseudoLabels
     from ucdver.methods.base import TaskInfo as TaskInfo
     from ucdver.methods.base import Views as Views
     from ucdver.selection.outputs import LabelledTarget as LabelledTarget

@@ -96,8 +96,9 @@ class KCDP(Method):
         read = self.network(images, extras, None if taught is None else count, latents)
         source, target = read.part(slice(0, count)), read.part(slice(count, None))
         aligned = target.alignment if taught is None else taught
+        self.pseudo_labels = self.labeller(cast(Tensor, aligned))
         losses = self._source(source, batch)
-        losses |= target_losses(target.routed, self.labeller(cast(Tensor, aligned)), self.trade)
+        losses |= target_losses(target.routed, self.pseudo_labels, self.trade)
         return {"total": losses.pop("source_total") + losses.pop("target_total"), **losses}
 
     def predict(self, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:

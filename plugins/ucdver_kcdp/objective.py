@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
+from ucdver import PseudoLabels
 from ucdver_kcdp.cliea import TEMPERATURE, contrastive_loss
 from ucdver_kcdp.moe import Balance, Routed, balance_loss
-from ucdver_kcdp.pseudo_labels import PseudoLabels
 
 
 @dataclass(frozen=True)

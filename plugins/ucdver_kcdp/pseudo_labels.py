@@ -6,23 +6,17 @@ The release believes every one from the first step on. Threshold, class balance 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from ucdver import PseudoLabels
+
 #: Ours: how much of the running class frequencies survives a batch.
 DECAY = 0.99
-
-
-class PseudoLabels(NamedTuple):
-    """Labels int64 [B], their weights [B] and the probability [B] of each; no gradient."""
-
-    labels: Tensor
-    weights: Tensor
-    confidence: Tensor
 
 
 class PseudoLabeller(nn.Module):

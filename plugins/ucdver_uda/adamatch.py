@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, Method, TaskInfo
+from ucdver import Backbone, Batch, Method, PseudoLabels, TaskInfo
 from ucdver_uda.strong_view import StrongViewConfig, strong_view
 
 #: Against division by zero where a class gets no probability at all.
@@ -71,6 +71,7 @@ class AdaMatch(Method):
         source = F.cross_entropy(mixed[:n], labels) + F.cross_entropy(mixed[n:], labels)
         weak, strong = of_targets.chunk(2)
         wanted, mask = aligned_labels(mixed[:n].detach(), weak, self.config.threshold)
+        self.pseudo_labels = PseudoLabels(wanted.argmax(1), mask, wanted.amax(1))
         target = (mask * F.cross_entropy(strong, wanted, reduction="none")).mean()
         return {
             "total": source + self.config.trade_off * ramp(progress) * target,

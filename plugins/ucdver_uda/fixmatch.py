@@ -7,19 +7,20 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, Method, TaskInfo
+from ucdver import Backbone, Batch, Method, PseudoLabels, TaskInfo
 from ucdver_uda.strong_view import StrongViewConfig, strong_view
 
 
-def confident_loss(weak: Tensor, strong: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Return the self-training loss and the mask [B] of images that count.
+def confident_loss(weak: Tensor, strong: Tensor, threshold: float) -> tuple[Tensor, PseudoLabels]:
+    """Return the self-training loss and the pseudo-labels, whose weights are the mask [B] of images that count.
 
     mean_b 1[max p_b > threshold] CE(strong_b, argmax p_b), p being the softmax of the weak view's logits [B, K]; the
     mean is over all images, so that few sure ones weigh little. No gradient reaches `weak`.
     """
     confidence, labels = weak.detach().softmax(1).max(1)
     mask = (confidence > threshold).to(strong.dtype)
-    return (mask * F.cross_entropy(strong, labels, reduction="none")).mean(), mask
+    loss = (mask * F.cross_entropy(strong, labels, reduction="none")).mean()
+    return loss, PseudoLabels(labels, mask, confidence)
 
 
 class FixMatch(Method):
@@ -49,10 +50,10 @@ class FixMatch(Method):
         with torch.no_grad():
             weak = self(batch.target.images)
         strong = self(self.strong(batch.target.images))
-        target, mask = confident_loss(weak, strong, self.config.threshold)
+        target, self.pseudo_labels = confident_loss(weak, strong, self.config.threshold)
         return {
             "total": source + self.config.trade_off * target,
             "source": source,
             "target": target,
-            "mask": mask.mean(),
+            "mask": self.pseudo_labels.weights.mean(),
         }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from .conftest import Ucdver
 
@@ -29,3 +32,36 @@ def test_a_wrong_file_is_refused_in_one_line(ucdver: Ucdver) -> None:
     assert refused.code == 2 and len(refused.err.splitlines()) == 1
     assert "is no archive of runs" in refused.err and "ucdver runs export" in refused.err
     assert ucdver("runs", "export", ".").code == 2
+
+
+def test_pseudo_labels_are_held_against_the_labels_after_training(ucdver: Ucdver, suite: Path) -> None:
+    text = suite.read_text().replace('["source_only", "target_only"]', '["source_only", "fixmatch"]')
+    suite.write_text(text.replace("seeds = 1", "seeds = 2") + "[method.fixmatch]\nthreshold = 0.4\n")
+    assert ucdver("bench", "small.toml", "-j", "1").code == 0
+    shown = ucdver("runs", "pseudo-labels")
+    header, *rows = shown.out.splitlines()
+    assert header.split()[:5] == ["METHOD", "TASK", "SEEDS", "STEPS", "BELIEVED"]
+    assert [row.split()[:4] for row in rows] == [["fixmatch", "one", "2", "1-3"], ["fixmatch", "one", "2", "4-6"]]
+    assert "reads target labels" in shown.err
+    told = json.loads(ucdver("runs", "pseudo-labels", "--json").out)
+    assert [run["seed"] for run in told] == [0, 1]
+    for run in told:
+        # What the method itself logs of how much it believed, the mean over the steps of a half.
+        lines = [json.loads(line) for line in log_of(run["seed"]).read_text().splitlines()]
+        for half, steps in zip(run["halves"], (lines[:3], lines[3:]), strict=True):
+            assert half["images"] == 3 * 8
+            assert half["coverage"] == pytest.approx(sum(line["mask"] for line in steps) / 3)
+            assert 0 <= half["accuracy"] <= 1
+
+
+def log_of(seed: int) -> Path:
+    """Return the log of fixmatch's run of a seed."""
+    specs = [(path, json.loads(path.read_text())) for path in Path("runs").glob("*/*/spec.json")]
+    return next(p.with_name("log.jsonl") for p, s in specs if s["method"]["name"] == "fixmatch" and s["seed"] == seed)
+
+
+def test_a_suite_whose_methods_have_no_pseudo_labels_is_told_so(ucdver: Ucdver, suite: Path) -> None:
+    assert ucdver("bench", "small.toml", "-j", "1").code == 0
+    refused = ucdver("runs", "pseudo-labels")
+    assert refused.code != 0 and len(refused.err.splitlines()) == 1
+    assert "has left pseudo-labels" in refused.err and "fixmatch" in refused.err

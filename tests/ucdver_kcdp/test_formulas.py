@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from naive import kcdp as naive
 from torch import Tensor, nn
 
+from ucdver import PseudoLabels
 from ucdver_kcdp.cesa import CESA, cca, local_cka
 from ucdver_kcdp.cliea import CLIEA, contrastive_loss
 from ucdver_kcdp.moe import MixtureOfExperts, Routed, balance_loss
 from ucdver_kcdp.neck import PyramidNeck
 from ucdver_kcdp.objective import Trade, target_losses
 from ucdver_kcdp.prompts import emotion_prompts
-from ucdver_kcdp.pseudo_labels import PseudoLabeller, PseudoLabels
+from ucdver_kcdp.pseudo_labels import PseudoLabeller
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

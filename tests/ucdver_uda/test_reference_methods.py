@@ -166,7 +166,8 @@ def test_mdd(margin: int) -> None:
 def test_fixmatch(threshold: float) -> None:
     ref = case("uda_fixmatch")
     weak, strong = leaf(ref, "in.y_weak"), leaf(ref, "in.y_strong")
-    loss, mask = confident_loss(weak, strong, threshold)
+    loss, found = confident_loss(weak, strong, threshold)
+    mask = found.weights
     loss.backward()
     ref.check(loss, f"out.loss_{threshold}")
     ref.check(mask, f"out.mask_{threshold}")

@@ -37,7 +37,7 @@ quick = settings(max_examples=20, deadline=None)
 @given(seeds, counts, st.integers(2, 5), st.sampled_from([0.0, 0.5, 0.9]))
 def test_confident_loss_is_the_formula(seed: int, count: int, classes: int, threshold: float) -> None:
     weak, strong = normal(seed, count, classes, scale=3), normal(seed + 1, count, classes)
-    loss, mask = confident_loss(weak, strong, threshold)
+    loss, (_, mask, _) = confident_loss(weak, strong, threshold)
     assert loss.item() == pytest.approx(naive.confident(weak.numpy(), strong.numpy(), threshold), rel=1e-10)
     assert mask.tolist() == [float(max(softmax(row)) > threshold) for row in weak.numpy()]
     check_gradient(lambda s: confident_loss(weak, s, threshold)[0], strong)

@@ -1,4 +1,4 @@
-"""`ucdver runs`: the runs behind a table in one file, out of a runs folder and into another."""
+"""`ucdver runs`: the runs behind a table in one file, out of a folder and into another; and what they left."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Annotated
 import typer
 
 from ucdver.cli.output import say
+from ucdver.cli.pseudo_labels import pseudo_labels
 from ucdver.errors import SpecError
 from ucdver.runs.archive import export_runs, import_runs
 from ucdver.runs.store import RunStore
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Put runs into one file, or take them from one.")
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, help="Put runs into one file, take them from one, or look into them."
+)
+
+app.command("pseudo-labels")(pseudo_labels)
 
 _Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The runs folder.")]
 

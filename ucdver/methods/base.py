@@ -72,6 +72,20 @@ class Prediction(NamedTuple):
     logits: Tensor
 
 
+class PseudoLabels(NamedTuple):
+    """What a step takes its target images for, in their order.
+
+    Attributes:
+        labels: int64 [B], indices into the task's classes.
+        weights: float [B], what each counts in the loss; 0 for one that is not believed.
+        confidence: float [B], the probability that the method gives each.
+    """
+
+    labels: Tensor
+    weights: Tensor
+    confidence: Tensor
+
+
 @dataclass(frozen=True)
 class Views:
     """Evaluation-mode predictions on all training images, handed to `on_epoch`; the target side has no labels.
@@ -113,6 +127,9 @@ class Method(nn.Module):
     #: Options that the contract test runs it with, where the defaults need weights; and those of annotators, by name.
     contract_options: ClassVar[Mapping[str, Any]] = {}
     contract_annotators: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    #: What a step took its target images for, where it set this; the loop clears it before each step. It is written to
+    #: the run's folder and held against the target's labels after training, by somebody else.
+    pseudo_labels: PseudoLabels | None = None
 
     def __init__(self, task: TaskInfo, backbone: Backbone, config: Any) -> None:
         super().__init__()

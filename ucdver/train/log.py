@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ucdver.files import atomic_write_text
 
 
 class RunLog:
-    """Appends to `log.jsonl`; a resumed run first cuts off what came after its checkpoint."""
+    """Appends JSON lines, each with a "step"; a resumed run first cuts off what came after its checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write(self, values: Mapping[str, float]) -> None:
+    def write(self, values: Mapping[str, Any]) -> None:
         """Append one line."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(values)) + "\n")
 
-    def read(self) -> list[dict[str, float]]:
+    def read(self) -> list[dict[str, Any]]:
         """Return all whole lines; a line cut short by a kill is left out."""
         if not self.path.exists():
             return []

@@ -25,6 +25,7 @@ from ucdver.train.guard import LossGuard
 from ucdver.train.log import RunLog
 from ucdver.train.optim import build_optimiser, set_lr
 from ucdver.train.predict import training_views
+from ucdver.train.pseudo_log import PseudoLabelLog
 
 #: What the loop tells its caller: steps done, steps in all, the latest losses.
 Observer = Callable[[int, int, dict[str, float]], None]
@@ -70,6 +71,8 @@ class Loop:
         self.options = options
         self.path = checkpoint_path(folder)
         self.log = RunLog(folder / "log.jsonl")
+        self.pseudo_log = PseudoLabelLog(folder, () if data.target_train is None else data.target_train.ids)
+        self.target_rows: Tensor | None = None
         self.optim = spec.recipe.optim
         self.precision: torch.dtype = getattr(torch, spec.recipe.precision)
         self.guard = LossGuard(device)
@@ -142,6 +145,7 @@ class Loop:
             scaler.load_state_dict(saved.scaler)
             first, self.seconds = saved.step, saved.seconds
         self.log.cut_after(before + first)
+        self.pseudo_log.cut_after(before + first)
         every = max(1, self.spec.protocol.steps // self.options.reports)
         started = saved_at = time.perf_counter()
         earlier = self.seconds
@@ -152,7 +156,10 @@ class Loop:
                 started += self._look(before + step + 1)
             now = time.perf_counter()
             due = now - saved_at >= self.options.checkpoint_seconds
-            if due or step + 1 == steps or (step + 1) % every == 0:
+            regular = step + 1 == steps or (step + 1) % every == 0
+            if regular:
+                self._write_pseudo_labels(before + step + 1)
+            if due or regular:
                 self.guard.check()
                 self.seconds = earlier + time.perf_counter() - started
                 self._report(before + step + 1, optimiser, observe)
@@ -178,6 +185,8 @@ class Loop:
         seed_step(self.seed, number, step)
         self._train_mode()
         batch = self.feeder.batch(phase, step, steps, before + step)
+        self.target_rows = batch.target.ids if batch.has_target else None
+        self.method.pseudo_labels = None
         if self.method.manual_optimisation:
             return _checked(self.method, self.method.manual_step(batch, step / steps, optimiser))
         losses = self._losses(batch, step / steps)
@@ -220,6 +229,11 @@ class Loop:
             views = training_views(self.method, self.data, shown, self.device, self.precision)
         seed_step(self.seed, number, -1 - epoch)
         self.method.on_epoch(views, epoch)
+
+    def _write_pseudo_labels(self, done: int) -> None:
+        """Save what the last step took its target images for, at steps that no machine's speed decides."""
+        if self.method.pseudo_labels is not None and self.target_rows is not None:
+            self.pseudo_log.write(done, self.target_rows, self.method.pseudo_labels)
 
     def _report(self, done: int, optimiser: torch.optim.Optimizer, observe: Observer) -> None:
         losses = self.guard.latest()

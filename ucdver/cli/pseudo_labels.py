@@ -1,0 +1,110 @@
+"""`ucdver runs pseudo-labels`: how many pseudo-labels were believed, and how many were right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ucdver.cli.output import say, write_json, write_table
+from ucdver.errors import DataError
+from ucdver.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from ucdver.data.catalog import Catalog
+    from ucdver.evaluate.pseudo_labels import PseudoLabelQuality
+    from ucdver.registry import Registry
+    from ucdver.spec.suite import SuitePlan
+
+#: Of a run, first half and second.
+_Halves = Sequence["PseudoLabelQuality"]
+
+
+def pseudo_labels(
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="The runs folder.")] = Path("runs"),
+    suite: Annotated[
+        str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, a run at a time.")] = False,
+) -> None:
+    """Show how many pseudo-labels a method believed, and how many were right, early and late in training.
+
+    An analysis: it reads the target's labels of runs that are done, and nothing of it reaches training.
+    """
+    from ucdver.data.catalog import Catalog
+    from ucdver.data.home import data_home
+    from ucdver.plugins import load_registry
+
+    registry = load_registry(Path.cwd())
+    store = RunStore(runs)
+    plan = store.plan(suite)
+    found = _qualities(store, plan, Catalog(registry, data_home()), registry)
+    if not found:
+        raise DataError(
+            f"no run of suite '{plan.suite.name}' in '{runs}' has left pseudo-labels",
+            "methods that save them are kcdp, kcdp_small, fixmatch and adamatch; runs that were imported have none",
+        )
+    if as_json:
+        write_json(
+            [
+                {"method": method, "task": task, "seed": seed, "halves": [asdict(half) for half in halves]}
+                for (method, task, seed), halves in found.items()
+            ]
+        )
+    else:
+        write_table(
+            ("METHOD", "TASK", "SEEDS", "STEPS", "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "MAJORITY"), _rows(found)
+        )
+    say("an analysis that reads target labels; nothing of it reaches training")
+
+
+def _qualities(
+    store: RunStore, plan: SuitePlan, catalog: Catalog, registry: Registry
+) -> dict[tuple[str, str, int], _Halves]:
+    """Return the quality in each half of training, by method, task and seed of the runs that have pseudo-labels."""
+    from ucdver.evaluate.pseudo_labels import halves, pseudo_label_quality
+    from ucdver.evaluate.target_labels import open_target_labels
+    from ucdver.train.pseudo_log import PseudoLabelLog
+
+    found: dict[tuple[str, str, int], _Halves] = {}
+    truths: dict[str, dict[str, int]] = {}
+    for entry in plan.entries:
+        record = store.record(entry.key)
+        steps = PseudoLabelLog(store.folder(entry.key)).read()
+        if record is None or record.status != "done" or not steps:
+            continue
+        if entry.task not in truths:
+            truths[entry.task] = open_target_labels(record.spec, catalog, registry)
+        qualities = [pseudo_label_quality(half, truths[entry.task]) for half in halves(steps)]
+        found[entry.method, entry.task, entry.seed] = qualities
+    return found
+
+
+def _rows(found: dict[tuple[str, str, int], _Halves]) -> list[tuple[str, ...]]:
+    """Return a row for each half, method and task: means over seeds, with their 95 % intervals."""
+    rows = []
+    for method, task in dict.fromkeys((method, task) for method, task, _ in found):
+        seeds = [halves for (m, t, _), halves in found.items() if (m, t) == (method, task)]
+        for number in range(max(map(len, seeds))):
+            half = [halves[number] for halves in seeds if number < len(halves)]
+            steps = f"{min(q.first for q in half)}-{max(q.last for q in half)}"
+            values = [
+                _told([getattr(q, name) for q in half])
+                for name in ("coverage", "accuracy", "accuracy_believed", "majority")
+            ]
+            rows.append((method, task, str(len(half)), steps, *values))
+    return rows
+
+
+def _told(values: Sequence[Any]) -> str:
+    """Return shares in per cent, mean and half-width; those that are None do not count."""
+    from ucdver.stats.intervals import t_interval
+
+    known = [100 * value for value in values if value is not None]
+    if not known:
+        return "-"
+    interval = t_interval(known)
+    return f"{interval.mean:.1f}" + ("" if interval.half_width is None else f" ± {interval.half_width:.1f}")
