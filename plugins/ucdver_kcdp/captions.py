@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, WeightsError, folder_sha256, sha256_if_here
+from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, folder_sha256, sha256_if_here
+from ucdver_kcdp.captioner import Captioner, Decoding
 from ucdver_kcdp.model_files import model_folder
 from ucdver_kcdp.retrieval import CaptionRetriever
+from ucdver_kcdp.structured import StructuredCaptioner
 
 CAPTIONER = "Salesforce/blip-image-captioning-large"
 #: What the paper's release used: 16 GB of weights.
@@ -29,12 +32,7 @@ EMOTION = (
 )
 _PROMPTS = {"neutral": NEUTRAL, "emotion": EMOTION}
 
-#: Classes of transformers by what a model's configuration calls itself.
-_CLASSES = {
-    "blip": "BlipForConditionalGeneration",
-    "blip-2": "Blip2ForConditionalGeneration",
-    "instructblip": "InstructBlipForConditionalGeneration",
-}
+_TABLE = "[annotator.kcdp_caption]"
 
 
 class Captions(Annotator):
@@ -43,15 +41,17 @@ class Captions(Annotator):
     class Config(AnnotatorConfig):
         """Where captions come from, and how.
 
-        `source`: a captioning `model` (BLIP, BLIP-2 or InstructBLIP: a folder or a hub name); `retrieval`: the
-        sentences of a phrase bank that CLIP finds most similar; `text`: the text that the data set has. Captions made
-        elsewhere are imported for `kcdp_caption` and then nothing here is asked. `prompt`: `neutral`, `emotion` (as the
-        release asks), or a text of your own. `size`: the side of the pictures that are read, in pixels. The decoding's
-        defaults are the release's: beams, repetition penalty, 30 to 50 new tokens. `bank`: a text file, a sentence a
-        line, in place of the built-in one; `top`: how many sentences make a caption.
+        `source`: a captioning `model` (BLIP, BLIP-2 or InstructBLIP: a folder or a hub name); `structured`: BLIP-2 or
+        InstructBLIP writes a scene graph, and then what it sees in the `regions` that it looked at most, whose sides
+        are a `region_share` of the picture's; `retrieval`: the sentences of a phrase bank that CLIP finds most similar;
+        `text`: the text that the data set has. Captions made elsewhere are imported for `kcdp_caption` and then nothing
+        here is asked. `prompt`: `neutral`, `emotion` (as the release asks), or a text of your own. `size`: the side of
+        the pictures that are read, in pixels. The decoding's defaults are the release's: beams, repetition penalty, 30
+        to 50 new tokens. `bank`: a text file, a sentence a line, in place of the built-in one; `top`: how many
+        sentences make a caption.
         """
 
-        source: Literal["model", "retrieval", "text"] = "model"
+        source: Literal["model", "structured", "retrieval", "text"] = "model"
         model: str = CAPTIONER
         prompt: str = "neutral"
         size: int = Field(default=384, ge=32, le=1024)
@@ -59,6 +59,8 @@ class Captions(Annotator):
         repetition_penalty: float = Field(default=5.0, ge=1)
         min_new_tokens: int = Field(default=30, ge=0)
         max_new_tokens: int = Field(default=50, ge=1)
+        regions: int = Field(default=2, ge=1, le=8)
+        region_share: float = Field(default=0.5, gt=0, le=1)
         retriever: str = RETRIEVER
         bank: str = ""
         top: int = Field(default=3, ge=1)
@@ -69,11 +71,11 @@ class Captions(Annotator):
 
     def __init__(self, config: Config, device: torch.device) -> None:
         super().__init__(config, device)
-        self._captioner: _Captioner | CaptionRetriever | None = None
-        if config.source == "model":
-            self._captioner = _Captioner(config, device)
+        self._captioner: _Plain | StructuredCaptioner | CaptionRetriever | None = None
+        if config.source in ("model", "structured"):
+            self._captioner = _captioner(config, device)
         elif config.source == "retrieval":
-            folder = model_folder(config.retriever, FILES, "'retriever' in [annotator.kcdp_caption]", fetch=True)
+            folder = model_folder(config.retriever, FILES, f"'retriever' in {_TABLE}", fetch=True)
             self._captioner = CaptionRetriever(folder, config.bank, config.top, device)
 
     @classmethod
@@ -81,11 +83,12 @@ class Captions(Annotator):
         """Return the hash of the model that is asked, and of the phrase bank; empty for the data set's own text."""
         if config.source == "text":
             return ""
-        name = config.model if config.source == "model" else config.retriever
+        retrieves = config.source == "retrieval"
+        name = config.retriever if retrieves else config.model
 
         def compute() -> str:
-            own = folder_sha256(model_folder(name, FILES, "'model' in [annotator.kcdp_caption]", fetch=fetch), FILES)
-            return own if config.source == "model" else CaptionRetriever.sha256(own, config.bank)
+            own = folder_sha256(model_folder(name, FILES, f"'model' in {_TABLE}", fetch=fetch), FILES)
+            return CaptionRetriever.sha256(own, config.bank) if retrieves else own
 
         return sha256_if_here(compute, fetch=fetch)
 
@@ -103,51 +106,27 @@ class Captions(Annotator):
         return self._captioner.captions([item.image for item in items])
 
 
-class _Captioner:
-    """A captioning model of transformers."""
+def _captioner(config: Captions.Config, device: torch.device) -> _Plain | StructuredCaptioner:
+    """Return what writes captions by the model of a configuration."""
+    structured = config.source == "structured"
+    folder = model_folder(config.model, FILES, f"'model' in {_TABLE}", fetch=True)
+    model = Captioner(folder, config.model, _TABLE, device, looks=structured)
+    how = Decoding(config.beams, config.repetition_penalty, config.min_new_tokens, config.max_new_tokens)
+    # BLIP is no instructed model: a prompt is the beginning of what it writes, so the neutral question is left out.
+    unasked = not model.is_instructed and config.prompt == "neutral"
+    prompt = "" if unasked else _PROMPTS.get(config.prompt, config.prompt)
+    if structured:
+        return StructuredCaptioner(model, prompt, how, config.regions, config.region_share)
+    return _Plain(model, prompt, how)
 
-    def __init__(self, config: Captions.Config, device: torch.device) -> None:
-        import transformers
 
-        folder = model_folder(config.model, FILES, "'model' in [annotator.kcdp_caption]", fetch=True)
-        try:
-            kind = transformers.AutoConfig.from_pretrained(folder, local_files_only=True).model_type
-            if kind not in _CLASSES:
-                raise WeightsError(
-                    f"'{config.model}' is a {kind} model, and captions are asked of {', '.join(_CLASSES)}",
-                    "name another in [annotator.kcdp_caption]",
-                )
-            made = getattr(transformers, _CLASSES[kind])
-            model = made.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-            processor: Any = transformers.AutoProcessor
-            self._processor = processor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
-            first_line = str(error).strip().partition("\n")[0]
-            raise WeightsError(
-                f"'{config.model}' cannot be loaded: {first_line}", "name a whole model folder"
-            ) from error
-        self._model: Any = model.to(device).eval()
-        self._device = device
-        self._config = config
-        # BLIP is no instructed model: a prompt is the beginning of what it writes, so the neutral question is left out.
-        self._prompt = (
-            "" if kind == "blip" and config.prompt == "neutral" else _PROMPTS.get(config.prompt, config.prompt)
-        )
+@dataclass(frozen=True)
+class _Plain:
+    """One question for every picture."""
+
+    model: Captioner
+    prompt: str
+    how: Decoding
 
     def captions(self, images: Sequence[Tensor]) -> list[str]:
-        """Return one caption for each uint8 [3, H, W]."""
-        asked = {"text": [self._prompt] * len(images)} if self._prompt else {}
-        read = self._processor(
-            images=[image.permute(1, 2, 0).numpy() for image in images], return_tensors="pt", padding=True, **asked
-        ).to(self._device)
-        config = self._config
-        written = self._model.generate(
-            **read,
-            num_beams=config.beams,
-            repetition_penalty=config.repetition_penalty,
-            min_new_tokens=config.min_new_tokens,
-            max_new_tokens=config.max_new_tokens,
-            do_sample=False,
-        )
-        texts = self._processor.batch_decode(written, skip_special_tokens=True)
-        return [text.removeprefix(self._prompt.lower()).strip() for text in texts]
+        return self.model.write(images, [self.prompt] * len(images), self.how)
