@@ -39,7 +39,8 @@ def read_scene_graph(text: str) -> SceneGraph | None:
     begin, end = text.find("{"), text.rfind("}")
     try:
         found = json.loads(text[begin : end + 1]) if 0 <= begin < end else None
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # A number of thousands of digits is a ValueError too, and brackets without end a RecursionError.
         return None
     if not isinstance(found, dict):
         return None

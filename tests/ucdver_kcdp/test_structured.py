@@ -56,7 +56,21 @@ def test_no_json_is_a_fault(value: object) -> None:
     assert graph is None or isinstance(graph.text(), str)
 
 
-@pytest.mark.parametrize("text", ["", "a boy holds a dog", "{", "}{", "{boy}", "[1]", "{}", '{"object": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a boy holds a dog",
+        "{",
+        "}{",
+        "{boy}",
+        "[1]",
+        "{}",
+        '{"object": []}',
+        '{"object": ' + "9" * 5000 + "}",
+        "{" + '"a":[' * 9999 + "}",
+    ],
+)
 def test_what_is_no_graph_is_a_description(text: str) -> None:
     assert read_scene_graph(text) is None and scene_text(text) == text
 
