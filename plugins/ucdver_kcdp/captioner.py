@@ -40,7 +40,7 @@ class Captioner:
         name: what the user called it.
         table: where in a suite's file it was named, for errors.
         device: where it runs.
-        looks: whether `attention` will be asked: attention is then computed openly, which is slower.
+        looks: whether `write_and_look` will be asked: attention is then computed openly, which is slower.
 
     Raises:
         WeightsError: it is of another kind, is not whole, or cannot be asked where it looked.
@@ -97,15 +97,14 @@ class Captioner:
         texts = self._processor.batch_decode(written, skip_special_tokens=True)
         return [text.removeprefix(prompt.lower()).strip() for text, prompt in zip(texts, prompts, strict=True)]
 
-    @torch.no_grad()
-    def attention(self, images: Sequence[Tensor], prompts: Sequence[str]) -> Tensor:
-        """Return where the Q-Former's queries look, [B, h, w] over patches, each summing to one at most.
+    def write_and_look(
+        self, images: Sequence[Tensor], prompts: Sequence[str], how: Decoding
+    ) -> tuple[list[str], Tensor]:
+        """Return what `write` does, and where the Q-Former's queries looked meanwhile, [B, h, w] over patches.
 
-        The mean over its layers, heads and queries; those of InstructBLIP have read the prompt. What goes to the class
-        token, which is nowhere, is left out.
+        The mean over its layers, heads and queries; those of InstructBLIP have read the prompt. A map sums to less than
+        one: what goes to the class token, which is nowhere, is left out.
         """
-        read = self._read(images, prompts)
-        kept = ("pixel_values", "qformer_input_ids", "qformer_attention_mask")
         layers: list[Tensor] = []
 
         def keep(module: torch.nn.Module, inputs: object, output: tuple[Tensor, Tensor]) -> None:
@@ -115,13 +114,13 @@ class Captioner:
         modules = self._model.qformer.named_modules()
         hooks = [m.register_forward_hook(keep) for name, m in modules if name.endswith(".crossattention.attention")]
         try:
-            self._model.get_image_features(**{name: read[name] for name in kept if name in read})
+            texts = self.write(images, prompts, how)
         finally:
             for hook in hooks:
                 hook.remove()
         patches = torch.stack(layers).mean(0)[:, 1:]
         side = round(patches.shape[1] ** 0.5)
-        return patches.reshape(-1, side, side).cpu()
+        return texts, patches.reshape(-1, side, side).cpu()
 
     def _read(self, images: Sequence[Tensor], prompts: Sequence[str]) -> Any:
         asked = {"text": list(prompts), "truncation": True} if any(prompts) else {}

@@ -52,10 +52,10 @@ class StructuredCaptioner:
 
     def captions(self, images: Sequence[Tensor]) -> list[str]:
         """Return one caption for each uint8 [3, H, W]."""
-        asked = [SCENE] * len(images)
-        parts = [[scene_text(answer)] for answer in self._captioner.write(images, asked, self._scene_how)]
+        answers, looked = self._captioner.write_and_look(images, [SCENE] * len(images), self._scene_how)
+        parts = [[scene_text(answer)] for answer in answers]
         scenes = [f"The whole picture: {said[0]} {self._prompt}" if said[0] else self._prompt for said in parts]
-        places = [boxes(looked, self._regions, self._share) for looked in self._captioner.attention(images, asked)]
+        places = [boxes(attention, self._regions, self._share) for attention in looked]
         for number in range(self._regions):
             shown = [cut(image, found[number]) for image, found in zip(images, places, strict=True)]
             for said, text in zip(parts, self._captioner.write(shown, scenes, self._how), strict=True):

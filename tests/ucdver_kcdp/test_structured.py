@@ -123,10 +123,12 @@ class Scripted(Captioner):
             graph if p == SCENE else f"seen {int(image[0, 0, 0])}" for image, p in zip(images, prompts, strict=True)
         ]
 
-    def attention(self, images: Sequence[Tensor], prompts: Sequence[str]) -> Tensor:
+    def write_and_look(
+        self, images: Sequence[Tensor], prompts: Sequence[str], how: Decoding
+    ) -> tuple[list[str], Tensor]:
         looked = torch.zeros(len(images), 4, 4)
         looked[:, 3, 3], looked[:, 0, 0] = 0.6, 0.3
-        return looked
+        return self.write(images, prompts, how), looked
 
 
 def test_the_graph_comes_first_and_then_what_is_seen_where_the_model_looked() -> None:
@@ -160,11 +162,13 @@ def test_instructed_models_write_the_same_alone_as_in_a_batch(instructed: Path, 
 
 def test_where_a_model_looks_is_a_share_a_patch(instructed: Path) -> None:
     model = Captioner(instructed, "x", "[annotator.x]", torch.device("cpu"), looks=True)
-    looked = model.attention(list(PICTURES), ["what is there ?", "a", ""])
+    how = Decoding(2, 1.0, 1, 4)
+    texts, looked = model.write_and_look(list(PICTURES), ["what is there ?", "a", "dog"], how)
+    assert texts == model.write(list(PICTURES), ["what is there ?", "a", "dog"], how)
     assert looked.shape == (3, 4, 4) and not looked.requires_grad
     assert (looked >= 0).all() and (looked.sum((1, 2)) < 1).all()
     assert looked.std() > 1e-3 and not torch.equal(looked[0], looked[1])
-    assert torch.allclose(model.attention([PICTURES[1]], ["a"])[0], looked[1], atol=1e-6)
+    assert torch.allclose(model.write_and_look([PICTURES[1]], ["a"], how)[1][0], looked[1], atol=1e-6)
     assert not any(m._forward_hooks for m in model._model.modules()), "nothing is left in the model"
 
 

@@ -45,7 +45,7 @@ def pseudo_labels(
     if not found:
         raise DataError(
             f"no run of suite '{plan.suite.name}' in '{runs}' has left pseudo-labels",
-            "methods that save them are kcdp, kcdp_small, fixmatch and adamatch; runs that were imported have none",
+            "a method's steps may set pseudo_labels (docs/plugins.md); runs that were imported have none",
         )
     if as_json:
         write_json(

@@ -23,10 +23,11 @@ def checkpoint_name(done: int, steps: int | None = None) -> str:
 
 
 def clear(folder: Path, *names: str) -> None:
-    """Remove some of a run's folders, and its log; the run's lock is held."""
+    """Remove some of a run's folders, and its logs; the run's lock is held."""
     for name in names:
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "log.jsonl").unlink(missing_ok=True)
+    (folder / "pseudo_labels.jsonl").unlink(missing_ok=True)
 
 
 class RunStore:
