@@ -41,6 +41,7 @@ _PUBLIC = {
     "Annotator": "ucdver.data.annotator",
     "AnnotatorConfig": "ucdver.data.annotator",
     "Item": "ucdver.data.annotator",
+    "SourceInput": "ucdver.data.annotator",
     "Augment": "ucdver.data.augment",
     "Batch": "ucdver.data.batches",
     "both_images": "ucdver.data.batches",
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from ucdver.data.annotator import Annotator as Annotator
     from ucdver.data.annotator import AnnotatorConfig as AnnotatorConfig
     from ucdver.data.annotator import Item as Item
+    from ucdver.data.annotator import SourceInput as SourceInput
     from ucdver.data.augment import Augment as Augment
     from ucdver.data.batches import Batch as Batch
     from ucdver.data.batches import LabeledBatch as LabeledBatch

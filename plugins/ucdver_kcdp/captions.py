@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, folder_sha256, sha256_if_here
+from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SourceInput, folder_sha256, sha256_if_here
 from ucdver_kcdp.captioner import Captioner, Decoding
+from ucdver_kcdp.clip_space import ClipSpace
+from ucdver_kcdp.emotion_words import without_emotion_words
 from ucdver_kcdp.model_files import model_folder
-from ucdver_kcdp.retrieval import CaptionRetriever
+from ucdver_kcdp.neighbours import Neighbours
+from ucdver_kcdp.retrieval import PhraseRetriever, bank_sentences
 from ucdver_kcdp.structured import StructuredCaptioner
 
 CAPTIONER = "Salesforce/blip-image-captioning-large"
@@ -33,6 +37,8 @@ EMOTION = (
 _PROMPTS = {"neutral": NEUTRAL, "emotion": EMOTION}
 
 _TABLE = "[annotator.kcdp_caption]"
+#: What asks CLIP and no captioner.
+_RETRIEVED = ("retrieval", "phrases")
 
 
 class Captions(Annotator):
@@ -43,15 +49,17 @@ class Captions(Annotator):
 
         `source`: a captioning `model` (BLIP, BLIP-2 or InstructBLIP: a folder or a hub name); `structured`: BLIP-2 or
         InstructBLIP writes a scene graph, and then what it sees in the `regions` that it looked at most, whose sides
-        are a `region_share` of the picture's; `retrieval`: the sentences of a phrase bank that CLIP finds most similar;
+        are a `region_share` of the picture's; `retrieval`: the texts of the source images that CLIP finds most like it,
+        never a target's text nor its own; `phrases`: the sentences of a phrase bank that CLIP finds to fit best;
         `text`: the text that the data set has. Captions made elsewhere are imported for `kcdp_caption` and then nothing
         here is asked. `prompt`: `neutral`, `emotion` (as the release asks), or a text of your own. `size`: the side of
         the pictures that are read, in pixels. The decoding's defaults are the release's: beams, repetition penalty, 30
-        to 50 new tokens. `bank`: a text file, a sentence a line, in place of the built-in one; `top`: how many
-        sentences make a caption.
+        to 50 new tokens. `retriever`: the CLIP that looks, for `retrieval` and `phrases`; `bank`: a text file, a
+        sentence a line, in place of the built-in one; `top`: how many texts make a caption. `emotion_words`: `mask`
+        takes out words that name emotions, to see what they alone do.
         """
 
-        source: Literal["model", "structured", "retrieval", "text"] = "model"
+        source: Literal["model", "structured", "retrieval", "phrases", "text"] = "model"
         model: str = CAPTIONER
         prompt: str = "neutral"
         size: int = Field(default=384, ge=32, le=1024)
@@ -64,6 +72,7 @@ class Captions(Annotator):
         retriever: str = RETRIEVER
         bank: str = ""
         top: int = Field(default=3, ge=1)
+        emotion_words: Literal["keep", "mask"] = "keep"
 
     # As the release.
     batch_size = 16
@@ -71,24 +80,28 @@ class Captions(Annotator):
 
     def __init__(self, config: Config, device: torch.device) -> None:
         super().__init__(config, device)
-        self._captioner: _Plain | StructuredCaptioner | CaptionRetriever | None = None
+        self._captioner: _Captioner | None = None
         if config.source in ("model", "structured"):
             self._captioner = _captioner(config, device)
-        elif config.source == "retrieval":
+        elif config.source in _RETRIEVED:
             folder = model_folder(config.retriever, FILES, f"'retriever' in {_TABLE}", fetch=True)
-            self._captioner = CaptionRetriever(folder, config.bank, config.top, device)
+            self._space = ClipSpace(folder, device)
+            if config.source == "phrases":
+                self._captioner = _Phrases(self._space, PhraseRetriever(self._space.texts, config.bank, config.top))
 
     @classmethod
     def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
         """Return the hash of the model that is asked, and of the phrase bank; empty for the data set's own text."""
         if config.source == "text":
             return ""
-        retrieves = config.source == "retrieval"
-        name = config.retriever if retrieves else config.model
+        field = "retriever" if config.source in _RETRIEVED else "model"
 
         def compute() -> str:
-            own = folder_sha256(model_folder(name, FILES, f"'model' in {_TABLE}", fetch=fetch), FILES)
-            return CaptionRetriever.sha256(own, config.bank) if retrieves else own
+            folder = model_folder(getattr(config, field), FILES, f"'{field}' in {_TABLE}", fetch=fetch)
+            own = folder_sha256(folder, FILES)
+            if config.source != "phrases":
+                return own
+            return hashlib.sha256("\n".join([own, *bank_sentences(config.bank)]).encode()).hexdigest()
 
         return sha256_if_here(compute, fetch=fetch)
 
@@ -99,14 +112,31 @@ class Captions(Annotator):
             return suite
         return suite.model_copy(update={"size": config.size, "channels": 3})
 
+    @classmethod
+    def source_reads(cls, config: Config) -> tuple[SourceInput, ...]:
+        """Return the pictures and their texts, for `retrieval` alone."""
+        return ("image", "text") if config.source == "retrieval" else ()
+
+    def see_sources(self, batches: Iterable[Sequence[Item]]) -> None:
+        """Keep the sources' features and texts."""
+        self._captioner = Neighbours(self._space.pictures, self.config.top, batches)
+
     def annotate(self, items: Sequence[Item]) -> list[str]:
         """Return one caption an item."""
         if self._captioner is None:
-            return [item.text for item in items]
-        return self._captioner.captions([item.image for item in items])
+            found = [item.text for item in items]
+        else:
+            found = self._captioner.captions([item.image for item in items])
+        return [without_emotion_words(text) for text in found] if self.config.emotion_words == "mask" else found
 
 
-def _captioner(config: Captions.Config, device: torch.device) -> _Plain | StructuredCaptioner:
+class _Captioner(Protocol):
+    """Whatever writes captions of pictures, each uint8 [3, H, W]."""
+
+    def captions(self, images: Sequence[Tensor]) -> list[str]: ...
+
+
+def _captioner(config: Captions.Config, device: torch.device) -> _Captioner:
     """Return what writes captions by the model of a configuration."""
     structured = config.source == "structured"
     folder = model_folder(config.model, FILES, f"'model' in {_TABLE}", fetch=True)
@@ -118,6 +148,17 @@ def _captioner(config: Captions.Config, device: torch.device) -> _Plain | Struct
     if structured:
         return StructuredCaptioner(model, prompt, how, config.regions, config.region_share)
     return _Plain(model, prompt, how)
+
+
+@dataclass(frozen=True)
+class _Phrases:
+    """The phrases of a bank."""
+
+    space: ClipSpace
+    bank: PhraseRetriever
+
+    def captions(self, images: Sequence[Tensor]) -> list[str]:
+        return self.bank.captions(self.space.pictures(images))
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def ucdver_annotators() -> list[AnnotatorSpec]:
             name="kcdp_caption",
             version="1",
             target="ucdver_kcdp.captions:Captions",
-            summary="one sentence on an image: by a captioner, by retrieval, or the data set's own text",
+            summary="a sentence on an image: by a captioner, by retrieval, or the data set's own text",
             kind="text",
             reads=("image", "text"),
             paper=PAPER,

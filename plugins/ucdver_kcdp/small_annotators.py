@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, efficientnet_lite0_sha256
+from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SourceInput, efficientnet_lite0_sha256
 from ucdver_kcdp.features import Features, Latents
 from ucdver_kcdp.knowledge import ClipKnowledge
 from ucdver_kcdp.model_files import EMOJI_SMALL
-from ucdver_kcdp.retrieval import bank_sentences
+from ucdver_kcdp.neighbours import Neighbours
+from ucdver_kcdp.retrieval import PhraseRetriever, bank_sentences
 from ucdver_kcdp.text_embedding import text_encoder_sha256
 from ucdver_kcdp.triples import Triples
 
@@ -22,11 +24,16 @@ SIDE = 64
 VIEWS = 8
 
 
+#: In place of a phrase bank: the texts of the nearest source images.
+SOURCES = "sources"
+
+
 class SmallCaptions(Annotator):
     """The phrases that the small image-text model finds nearest to a picture, best first."""
 
     class Config(AnnotatorConfig):
-        """`bank`: a text file, a sentence a line, in place of the built-in one, which names no emotion; `top`: how many
+        """`bank`: a text file, a sentence a line, in place of the built-in one, which names no emotion, or `sources`,
+        and captions are the texts of the source images most like the picture, never a target's; `top`: how many
         sentences make a caption; `size`: the side of the pictures that are read, in pixels.
         """
 
@@ -43,8 +50,9 @@ class SmallCaptions(Annotator):
         from ucdver_kcdp.image_text import ImageText
 
         self._model = ImageText(device)
-        self._sentences = bank_sentences(config.bank)
-        self._embedded = self._model.texts(self._sentences)
+        self._neighbours: Neighbours | None = None
+        if config.bank != SOURCES:
+            self._bank = PhraseRetriever(self._model.texts, config.bank, config.top)
 
     @classmethod
     def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
@@ -52,7 +60,7 @@ class SmallCaptions(Annotator):
         parts = [
             efficientnet_lite0_sha256(),
             text_encoder_sha256("minilm_small", "", fetch=True),
-            *bank_sentences(config.bank),
+            *([] if config.bank == SOURCES else bank_sentences(config.bank)),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -61,12 +69,22 @@ class SmallCaptions(Annotator):
         """Return the suite's drawing, at `size` and in colour."""
         return suite.model_copy(update={"size": config.size, "channels": 3})
 
+    @classmethod
+    def source_reads(cls, config: Config) -> tuple[SourceInput, ...]:
+        """Return the pictures and their texts, where captions are theirs."""
+        return ("image", "text") if config.bank == SOURCES else ()
+
+    def see_sources(self, batches: Iterable[Sequence[Item]]) -> None:
+        """Keep the sources' features and texts."""
+        self._neighbours = Neighbours(self._seen, self.config.top, batches)
+
     def annotate(self, items: Sequence[Item]) -> list[str]:
         """Return one caption an item."""
-        seen = self._model.pictures(torch.stack([item.image for item in items]).float() / 255)
-        top = min(self.config.top, len(self._sentences))
-        best = (seen @ self._embedded.T).topk(top, dim=1).indices.tolist()
-        return [". ".join(self._sentences[i] for i in row) + "." for row in best]
+        images = [item.image for item in items]
+        return self._neighbours.captions(images) if self._neighbours else self._bank.captions(self._seen(images))
+
+    def _seen(self, images: Sequence[Tensor]) -> Tensor:
+        return self._model.pictures(torch.stack(list(images)).float() / 255)
 
 
 class SmallTriples(Triples):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +12,7 @@ from pydantic import Field
 from support import tiny_images
 from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, AnnotatorSpec, Item
+from ucdver import Annotator, AnnotatorConfig, AnnotatorSpec, Item, SourceInput
 from ucdver.data.annotator_specs import ANNOTATORS
 from ucdver.data.catalog import Catalog
 from ucdver.data.manifest import Row
@@ -57,8 +57,39 @@ class Width(Annotator):
         return lengths[:, None].expand(-1, self.config.width)
 
 
+class Hearsay(Annotator):
+    """Repeats the texts of the sources that it is shown, and says how many pictures it was asked about."""
+
+    class Config(AnnotatorConfig):
+        shown: tuple[str, ...] = ("image", "text")
+
+    config: Config
+    batch_size = 4
+    asked: ClassVar[int] = 0
+    heard: str = ""
+
+    @classmethod
+    def source_reads(cls, config: Config) -> tuple[SourceInput, ...]:
+        return config.shown  # type: ignore[return-value]  # what a plugin may get wrong, too
+
+    def see_sources(self, batches: Iterable[Sequence[Item]]) -> None:
+        items = [item for batch in batches for item in batch]
+        self.heard = ", ".join(f"{item.text} ({int(item.image.float().mean())})" for item in items)
+
+    def annotate(self, items: Sequence[Item]) -> list[str]:
+        Hearsay.asked += len(items)
+        return [f"{self.heard}: {int(item.image.float().mean())}" for item in items]
+
+
+class HearsayWidth(Annotator):
+    """The length of what `Hearsay` says."""
+
+    def annotate(self, items: Sequence[Item]) -> Tensor:
+        return torch.tensor([float(len(str(item.annotation("hearsay")))) for item in items])
+
+
 def specs() -> list[AnnotatorSpec]:
-    """Return ucdver's own and the two above."""
+    """Return ucdver's own and those above."""
     caption = AnnotatorSpec(
         name="caption",
         version="1",
@@ -75,7 +106,23 @@ def specs() -> list[AnnotatorSpec]:
         kind="tensor",
         reads=("caption",),
     )
-    return [*ANNOTATORS, caption, width]
+    hearsay = AnnotatorSpec(
+        name="hearsay",
+        version="1",
+        target="support.annotators:Hearsay",
+        summary="what the sources say",
+        kind="text",
+        reads=("image",),
+    )
+    heard = AnnotatorSpec(
+        name="heard",
+        version="1",
+        target="support.annotators:HearsayWidth",
+        summary="how much that is",
+        kind="tensor",
+        reads=("hearsay",),
+    )
+    return [*ANNOTATORS, caption, width, hearsay, heard]
 
 
 def registry(given: Sequence[AnnotatorSpec] = ()) -> Registry:

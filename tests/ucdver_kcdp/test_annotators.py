@@ -27,9 +27,10 @@ from transformers import (
 from ucdver import DataError, WeightsError, folder_sha256
 from ucdver.testing.annotators import annotate, check_annotator
 from ucdver_kcdp.captions import Captions
+from ucdver_kcdp.clip_space import ClipSpace
 from ucdver_kcdp.features import Layout
 from ucdver_kcdp.knowledge import Knowledge
-from ucdver_kcdp.retrieval import CaptionRetriever
+from ucdver_kcdp.retrieval import bank_sentences
 from ucdver_kcdp.text_embedding import HashedText, load_text_encoder, text_encoder_sha256
 from ucdver_kcdp.triples import Triple, write_triples
 
@@ -120,10 +121,10 @@ def test_absent_weights_of_a_captioner(tmp_path: Path) -> None:
         Captions.weights_sha256(config, fetch=True)
 
 
-def test_retrieval_takes_the_sentences_that_clip_finds_nearest(clip: Path, tmp_path: Path) -> None:
+def test_phrases_are_those_that_clip_finds_nearest(clip: Path, tmp_path: Path) -> None:
     bank = tmp_path / "bank.txt"
     bank.write_text("a dog\na cat\na bird\na dog\n")
-    config = {"source": "retrieval", "retriever": str(clip), "bank": str(bank), "top": 2, "size": 32}
+    config = {"source": "phrases", "retriever": str(clip), "bank": str(bank), "top": 2, "size": 32}
     found = annotate("kcdp_caption", rows(), config)
     for text in found:
         parts = str(text).removesuffix(".").split(". ")
@@ -138,11 +139,62 @@ def test_retrieval_takes_the_sentences_that_clip_finds_nearest(clip: Path, tmp_p
         annotate("kcdp_caption", rows(), config)
 
 
-def test_the_built_in_bank_names_no_emotion(clip: Path) -> None:
-    retriever = CaptionRetriever(clip, "", 1, torch.device("cpu"))
-    words = {word for sentence in retriever._sentences for word in sentence.split()}
+def test_the_built_in_bank_names_no_emotion() -> None:
+    sentences = bank_sentences("")
+    words = {word for sentence in sentences for word in sentence.split()}
     assert not words & {"happy", "sad", "angry", "joy", "fear", "afraid", "disgusted", "surprised", "smile", "cries"}
-    assert len(retriever._sentences) > 300
+    assert len(sentences) > 300
+
+
+def pictures(count: int, seed: int) -> list[Tensor]:
+    drawn = torch.randint(0, 256, (count, 3, 32, 32), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    return list(drawn)
+
+
+def test_retrieval_gives_the_texts_of_the_nearest_source_images(clip: Path) -> None:
+    config = {"source": "retrieval", "retriever": str(clip), "top": 2, "size": 32}
+    sources = [{"image": image, "text": f"a {i}."} for i, image in enumerate(pictures(9, 1))]
+    sources[4]["text"] = " "
+    targets = [{"image": image, "text": "told of the target"} for image in pictures(5, 2)]
+    found = annotate("kcdp_caption", targets, config, sources=sources)
+
+    space = ClipSpace(clip, torch.device("cpu"))
+    kept = [row for row in sources if str(row["text"]).strip()]
+    near = space.pictures([row["image"] for row in targets]) @ space.pictures([row["image"] for row in kept]).T
+    for text, row in zip(found, near, strict=True):
+        best = row.argsort(descending=True)[:2].tolist()
+        assert text == " ".join(str(kept[i]["text"]) for i in best)
+    assert annotate("kcdp_caption", targets[3:], config, sources=sources) == found[3:]
+
+
+def test_a_source_image_is_never_given_its_own_text(clip: Path) -> None:
+    config = {"source": "retrieval", "retriever": str(clip), "top": 1, "size": 32}
+    drawn = pictures(6, 3)
+    # The same picture twice, as in two files of one data set.
+    sources = [{"image": image, "text": f"a {i}"} for i, image in enumerate([*drawn, drawn[0].clone()])]
+    found = annotate("kcdp_caption", [{"image": row["image"], "text": ""} for row in sources], config, sources=sources)
+    assert not {"a 0.", "a 6."} & {found[0], found[6]}
+    assert all(text and text != f"{row['text']}." for text, row in zip(found, sources, strict=True))
+    alone = annotate("kcdp_caption", [{"image": drawn[0], "text": ""}], config, sources=sources[:1])
+    assert alone == [""]
+
+
+def test_retrieval_from_sources_without_texts_is_refused(clip: Path) -> None:
+    config = {"source": "retrieval", "retriever": str(clip), "size": 32}
+    with pytest.raises(DataError, match=r"no image of the task's sources has a text.*--import text=FILE"):
+        annotate("kcdp_caption", rows(), config, sources=[{"image": PICTURES[0], "text": ""}])
+
+
+def test_emotion_words_can_be_taken_out_of_captions() -> None:
+    texts = {
+        "a happy man, smiling broadly.": "a man, broadly.",
+        "He cries; the SAD dog on a saddle is frightened": "He; the dog on a saddle is",
+        "a crystal on a madeira cake": "a crystal on a madeira cake",
+        "joy": "",
+    }
+    told = [{"image": PICTURES[0], "text": text} for text in texts]
+    assert annotate("kcdp_caption", told, {"source": "text", "emotion_words": "mask"}) == list(texts.values())
+    assert annotate("kcdp_caption", told, {"source": "text"}) == list(texts)
 
 
 def known(name: str, model: str = "", **fields: Any) -> Tensor:

@@ -71,6 +71,19 @@ def test_a_caption_says_what_the_bank_says_whoever_else_is_in_the_batch() -> Non
     assert all(str(text).count(".") == 3 for text in whole)
 
 
+def test_a_caption_can_be_the_text_of_the_nearest_source_image() -> None:
+    sources = [{"image": picture, "text": f"a {number}"} for number, picture in enumerate(PICTURES)]
+    faint = (PICTURES.float() * 0.9 + 10).to(torch.uint8)
+    found = annotate(
+        "kcdp_small_caption", [{"image": p} for p in faint], {"bank": "sources", "top": 1}, sources=sources
+    )
+    assert found == [f"a {number}." for number in range(len(PICTURES))]
+    own = annotate(
+        "kcdp_small_caption", [{"image": p} for p in PICTURES], {"bank": "sources", "top": 1}, sources=sources
+    )
+    assert all(text != wanted for text, wanted in zip(own, found, strict=True))
+
+
 def test_knowledge_has_the_form_that_the_unet_was_trained_with(extras: dict[str, Tensor]) -> None:
     assert extras["kcdp_small_knowledge"].shape == (4, 2 * LENGTH, WIDTH + 1)
     encoder = load_text_encoder("minilm_small", "", CPU)

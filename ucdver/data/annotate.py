@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from filelock import FileLock
-from torch import Tensor
 
 from ucdver.data.annotation_cache import AnnotationStore, RowKey, Values
+from ucdver.data.annotation_items import Items
+from ucdver.data.annotation_shard import Shard
 from ucdver.data.annotations import Annotators, ResolvedAnnotator
 from ucdver.data.annotator import Annotator, Item
 from ucdver.data.annotator_calls import checked, guarded
 from ucdver.data.catalog import Catalog
-from ucdver.data.feeder import to_extra
 from ucdver.data.images import drawing_sha256, open_images
 from ucdver.data.manifest import Row
 from ucdver.data.rows import MappedRows, Part
-from ucdver.errors import DataError, UcdverError
+from ucdver.errors import DataError, PluginError, UcdverError
 from ucdver.seeds import scoped_seed
-from ucdver.spec.base import canonical_json
+from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.task import Domain
+
+#: The sources of a task that an annotator is shown; empty for one that is shown none.
+Sources = tuple[Domain, ...]
 
 #: (what is prepared, done, total)
 Tell = Callable[[str, int, int], None]
-
-#: What is computed is put on disk after so many seconds or bytes, whatever comes first.
-SHARD_SECONDS = 30.0
-SHARD_BYTES = 64 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -65,46 +63,61 @@ class Annotation:
         self._annotators = annotators
         self._device = device
         self._tell = tell
-        self._columns: dict[tuple[str, Domain], Column] = {}
-        self._failed: dict[tuple[str, Domain], UcdverError] = {}
-        self._made: tuple[str, Annotator] | None = None
+        self._columns: dict[tuple[str, Domain, Sources], Column] = {}
+        self._failed: dict[tuple[str, Domain, Sources], UcdverError] = {}
+        self._made: tuple[tuple[str, Sources], Annotator] | None = None
 
-    def column(self, name: str, domain: Domain) -> Column:
+    def column(self, name: str, domain: Domain, sources: Sources = ()) -> Column:
         """Return what `name` gives for a domain, computing what the cache lacks.
+
+        Args:
+            name: the annotator.
+            domain: whose images.
+            sources: those of the task, for an annotator that is shown them or reads one that is.
 
         Raises:
             UcdverError: the annotator, or one that it reads, failed; or an imported text is missing.
         """
-        key = (name, domain)
+        sources = self._shown(name, sources)
+        key = (name, domain, sources)
         if key in self._failed:
             raise self._failed[key]
         if key not in self._columns:
             try:
-                self._columns[key] = self._column(name, domain)
+                self._columns[key] = self._column(name, domain, sources)
             except UcdverError as error:
                 # Not tried again for every annotator that reads it.
                 self._failed[key] = error
                 raise
         return self._columns[key]
 
-    def _column(self, name: str, domain: Domain) -> Column:
+    def _shown(self, name: str, sources: Sources) -> Sources:
+        """Return those sources that what `name` gives belongs to: all, or none."""
+        if not self._annotators.reads_sources(name):
+            return ()
+        if not sources:
+            raise PluginError(f"annotator '{name}' is shown the sources of a task, and no task was named")
+        return sources
+
+    def _column(self, name: str, domain: Domain, sources: Sources) -> Column:
         rows = self._catalog.manifest(domain.dataset).rows(domain.name)
         imported = self._annotators.imports.texts(name, domain.dataset)
         if imported is not None:
             return _imported(name, domain, rows, imported)
-        return self._computed(name, domain, rows)
+        return self._computed(name, domain, rows, sources)
 
-    def _computed(self, name: str, domain: Domain, rows: Sequence[Row]) -> Column:
+    def _computed(self, name: str, domain: Domain, rows: Sequence[Row], sources: Sources) -> Column:
         annotator = self._annotators.get(name)
-        needs = {need: self.column(need, domain) for need in annotator.needs}
-        keys = self._keys(annotator, domain, rows, {need: column.keys for need, column in needs.items()})
+        needs = {need: self.column(need, domain, sources) for need in annotator.needs}
+        seen = self._sources_sha256(annotator, sources)
+        keys = self._keys(annotator, domain, rows, {need: column.keys for need, column in needs.items()}, seen)
         store = AnnotationStore(self._catalog.home, name, annotator.own_hash, annotator.spec.kind == "text")
         store.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(store.lock):
             values = store.read(keys)
             if values is None:
                 store.sweep()
-                self._fill(annotator, domain, rows, keys, needs, store)
+                self._fill(annotator, domain, sources, keys, needs, store)
                 store.assemble(keys)
                 values = store.read(keys)
         if values is None:
@@ -112,7 +125,12 @@ class Annotation:
         return Column(keys, values, store.domain_file(keys))
 
     def _keys(
-        self, annotator: ResolvedAnnotator, domain: Domain, rows: Sequence[Row], needs: Mapping[str, list[RowKey]]
+        self,
+        annotator: ResolvedAnnotator,
+        domain: Domain,
+        rows: Sequence[Row],
+        needs: Mapping[str, list[RowKey]],
+        seen: str,
     ) -> list[RowKey]:
         """Return the key of each row: the annotator's own hash, and every input that it reads."""
         spec, manifest = annotator.spec, self._catalog.manifest(domain.dataset)
@@ -126,15 +144,33 @@ class Annotation:
                 "text": row.text if spec.name == "text" else None,
                 "topic": row.topic if "topic" in spec.reads else None,
                 "needs": {need: column[number].hex() for need, column in needs.items()},
+                # Left out where nothing was seen, so that the others keep the keys that they always had.
+                **({"sources": seen} if seen else {}),
             }
             keys.append(hashlib.sha256(f"{annotator.own_hash} {canonical_json(read)}".encode()).digest())
         return keys
+
+    def _sources_sha256(self, annotator: ResolvedAnnotator, sources: Sources) -> str:
+        """Return the hash of all that an annotator itself is shown of the sources, labels not among it; else empty."""
+        reads, seen = annotator.source_reads, []
+        for domain in sources if reads else ():
+            manifest = self._catalog.manifest(domain.dataset)
+            drawn = drawing_sha256(self._annotators.registry.datasets.get(domain.dataset))
+            files = [manifest.digests[row.id] for row in manifest.rows(domain.name)]
+            seen.append(
+                {
+                    "image": [drawn, files] if "image" in reads else None,
+                    "digest": files if "digest" in reads else None,
+                    "text": [key.hex() for key in self.column("text", domain).keys] if "text" in reads else None,
+                }
+            )
+        return sha256_of(seen) if seen else ""
 
     def _fill(
         self,
         annotator: ResolvedAnnotator,
         domain: Domain,
-        rows: Sequence[Row],
+        sources: Sources,
         keys: Sequence[RowKey],
         needs: Mapping[str, Column],
         store: AnnotationStore,
@@ -146,9 +182,10 @@ class Annotation:
         if not todo:
             return
         what = f"annotating {domain} with {annotator.spec.name}"
-        made = self._make(annotator)
-        items = _Items(self, annotator, domain, rows, needs)
-        shard = _Shard(store, keys)
+        rows = self._catalog.manifest(domain.dataset).rows(domain.name)
+        made = self._make(annotator, sources)
+        items = self._items(annotator, domain, rows, annotator.spec.reads, needs)
+        shard = Shard(store, keys)
         # Nothing that an annotator draws may move anybody else's random numbers.
         with torch.inference_mode(), scoped_seed("annotator", annotator.own_hash):
             try:
@@ -160,17 +197,45 @@ class Annotation:
                 shard.flush()
         self._tell(what, len(rows), len(rows))
 
-    def _make(self, annotator: ResolvedAnnotator) -> Annotator:
+    def _make(self, annotator: ResolvedAnnotator, sources: Sources) -> Annotator:
+        key = (annotator.spec.name, sources if annotator.source_reads else ())
         # One at a time is held: two large models may not fit beside each other.
-        if self._made is None or self._made[0] != annotator.spec.name:
+        if self._made is None or self._made[0] != key:
             self._made = None
             # A network draws its first weights when it is built, also where others are loaded over them.
             with scoped_seed("annotator", annotator.own_hash):
                 made = guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
-            self._made = (annotator.spec.name, made)
+                if annotator.source_reads:
+                    batches = self._batches(annotator, sources, made.batch_size)
+                    with torch.inference_mode():
+                        guarded(annotator, "look at the sources", lambda: made.see_sources(batches))
+            self._made = (key, made)
         return self._made[1]
 
-    def images(self, annotator: ResolvedAnnotator, domain: Domain) -> MappedRows | None:
+    def _batches(self, annotator: ResolvedAnnotator, sources: Sources, size: int) -> Iterator[list[Item]]:
+        """Yield the images of all sources, with what an annotator is shown of them."""
+        for domain in sources:
+            rows = self._catalog.manifest(domain.dataset).rows(domain.name)
+            texts = {"text": self.column("text", domain)} if "text" in annotator.source_reads else {}
+            items = self._items(annotator, domain, rows, annotator.source_reads, texts)
+            for start in range(0, len(rows), size):
+                self._tell(f"showing {domain} to {annotator.spec.name}", start, len(rows))
+                yield items.of(range(start, min(start + size, len(rows))))
+
+    def _items(
+        self,
+        annotator: ResolvedAnnotator,
+        domain: Domain,
+        rows: Sequence[Row],
+        reads: Sequence[str],
+        needs: Mapping[str, Column],
+    ) -> Items:
+        images = self._images(annotator, domain) if "image" in reads else None
+        digests = self._catalog.manifest(domain.dataset).digests
+        values = {need: column.values for need, column in needs.items()}
+        return Items(annotator.spec.name, reads, rows, images, digests, values)
+
+    def _images(self, annotator: ResolvedAnnotator, domain: Domain) -> MappedRows | None:
         """Return the pictures that an annotator reads, as it wants them drawn; None where it reads none."""
         if annotator.recipe is None:
             return None
@@ -181,79 +246,6 @@ class Annotation:
         registry = self._annotators.registry
         store = open_images(self._catalog, registry, domain, annotator.recipe, progress=progress)
         return MappedRows([Part(store.array, np.arange(len(store.ids), dtype=np.int64))])
-
-    def digests(self, domain: Domain) -> Mapping[str, str]:
-        """Return the digest of each image of a domain's data set, by row id."""
-        return self._catalog.manifest(domain.dataset).digests
-
-
-class _Items:
-    """Makes the items of a batch, with what the annotator's spec names and nothing else."""
-
-    def __init__(
-        self,
-        owner: Annotation,
-        annotator: ResolvedAnnotator,
-        domain: Domain,
-        rows: Sequence[Row],
-        needs: Mapping[str, Column],
-    ) -> None:
-        self._spec = annotator.spec
-        self._rows = rows
-        self._images = owner.images(annotator, domain)
-        self._digests = owner.digests(domain)
-        self._needs = {need: column.values for need, column in needs.items()}
-
-    def of(self, numbers: Sequence[int]) -> list[Item]:
-        rows = np.array(numbers, dtype=np.int64)
-        images = self._images.gather(rows) if self._images is not None else None
-        return [self._one(number, None if images is None else images[i]) for i, number in enumerate(numbers)]
-
-    def _one(self, number: int, image: Tensor | None) -> Item:
-        reads, row = self._spec.reads, self._rows[number]
-        annotations = {need: _plain(values[number]) for need, values in self._needs.items()}
-        text = annotations.pop("text", None) if self._spec.name != "text" else row.text
-        return Item(
-            self._spec.name,
-            image=image,
-            digest=self._digests[row.id] if "digest" in reads else None,
-            text=text if isinstance(text, str) else None,
-            topic=row.topic if "topic" in reads else None,
-            annotations=annotations,
-        )
-
-
-class _Shard:
-    """Collects rows, and writes them when enough time has passed or enough bytes have come together."""
-
-    def __init__(self, store: AnnotationStore, keys: Sequence[RowKey]) -> None:
-        self._store = store
-        self._keys = keys
-        self._numbers: list[int] = []
-        self._values: list[Values] = []
-        self._since = time.monotonic()
-
-    def add(self, numbers: Sequence[int], values: Values) -> None:
-        self._numbers += numbers
-        self._values.append(values)
-        held = sum(part.nbytes for part in self._values if isinstance(part, np.ndarray))
-        if time.monotonic() - self._since > SHARD_SECONDS or held > SHARD_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._numbers:
-            self._store.write_shard([self._keys[n] for n in self._numbers], _joined(self._values))
-        self._numbers, self._values, self._since = [], [], time.monotonic()
-
-
-def _joined(parts: Sequence[Values]) -> Values:
-    if isinstance(parts[0], list):
-        return [text for part in parts for text in part]
-    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
-
-
-def _plain(value: object) -> str | Tensor:
-    return value if isinstance(value, str) else to_extra(torch.from_numpy(np.array(value)))
 
 
 def _imported(name: str, domain: Domain, rows: Sequence[Row], texts: Mapping[str, str]) -> Column:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from ucdver.data.annotation_imports import Imports
-from ucdver.data.annotator import Annotator, AnnotatorConfig
+from ucdver.data.annotator import Annotator, AnnotatorConfig, SourceInput
 from ucdver.errors import PluginError, suggestion
 from ucdver.registry import Registry, load_target
 from ucdver.source import version_of
-from ucdver.spec.base import sha256_of
+from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.options import checked_options
 from ucdver.spec.plugin import INPUTS, AnnotatorSpec
 from ucdver.spec.recipe import ImageRecipe
+from ucdver.spec.task import Domain
 
 
 def annotator_class(registry: Registry, name: str) -> type[Annotator]:
@@ -47,6 +48,7 @@ class ResolvedAnnotator:
         config: its whole configuration, defaults written out.
         recipe: how the images are drawn that it reads; None where it reads none.
         needs: the names of the annotators that it reads.
+        source_reads: what it is shown of the images of a task's sources.
     """
 
     def __init__(
@@ -55,25 +57,39 @@ class ResolvedAnnotator:
         self.spec = registry.annotators.get(name)
         self.made = annotator_class(registry, name)
         self.config = resolve_annotator_config(registry, name, options)
-        self.recipe = self.made.image_recipe(self.config, image) if "image" in self.spec.reads else None
+        self.source_reads = _source_reads(name, self.made, self.config)
+        looks = "image" in (*self.spec.reads, *self.source_reads)
+        self.recipe = self.made.image_recipe(self.config, image) if looks else None
         self.needs = needs_of(self.spec)
         self._fetch = fetch
 
     @cached_property
     def own_hash(self) -> str:
         """The sha256 of all that is declared of it, without what it reads; a WeightsError where its weights lack."""
-        return sha256_of(
-            {
-                "name": self.spec.name,
-                "version": version_of(self.spec.version, self.spec.target, self.made),
-                "kind": self.spec.kind,
-                "reads": sorted(self.spec.reads),
-                "dtype": self.made.dtype if self.spec.kind == "tensor" else "text",
-                "config": self.config.model_dump(mode="json"),
-                "weights": self.made.weights_sha256(self.config, fetch=self._fetch),
-                "image": self.recipe.model_dump(mode="json") if self.recipe else None,
-            }
-        )
+        declared = {
+            "name": self.spec.name,
+            "version": version_of(self.spec.version, self.spec.target, self.made),
+            "kind": self.spec.kind,
+            "reads": sorted(self.spec.reads),
+            "dtype": self.made.dtype if self.spec.kind == "tensor" else "text",
+            "config": self.config.model_dump(mode="json"),
+            "weights": self.made.weights_sha256(self.config, fetch=self._fetch),
+            "image": self.recipe.model_dump(mode="json") if self.recipe else None,
+        }
+        if self.source_reads:
+            # Left out where there is nothing, so that the others keep the hash that they always had.
+            declared["source_reads"] = sorted(self.source_reads)
+        return sha256_of(declared)
+
+
+def _source_reads(name: str, made: type[Annotator], config: AnnotatorConfig) -> tuple[SourceInput, ...]:
+    """Return what an annotator is shown of a task's sources, checked."""
+    found, known = made.source_reads(config), get_args(SourceInput)
+    if not isinstance(found, tuple) or not set(found) <= set(known):
+        raise PluginError(f"annotator '{name}': source_reads must return a tuple of {', '.join(known)}, not {found!r}")
+    if found and made.see_sources is Annotator.see_sources:
+        raise PluginError(f"annotator '{name}' has source_reads and no see_sources(batches)", "write it")
+    return found
 
 
 class Annotators:
@@ -101,7 +117,7 @@ class Annotators:
         self._image = image
         self._fetch = fetch
         self._resolved: dict[str, ResolvedAnnotator] = {}
-        self._hashes: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._hashes: dict[tuple[str, tuple[str, ...], str], str] = {}
 
     def get(self, name: str) -> ResolvedAnnotator:
         """Return an annotator; an unknown one, or one whose class or options do not fit, is an error."""
@@ -130,6 +146,8 @@ class Annotators:
                 raise PluginError(f"annotator '{path[-1]}' reads '{name}', which is no annotator", hint)
             for need in needs_of(self.registry.annotators.get(name)):
                 visit(need, (*path, name))
+            if "text" in self.get(name).source_reads:
+                visit("text", (*path, name))
             done.append(name)
 
         for name in names:
@@ -148,19 +166,33 @@ class Annotators:
                 )
         self.order(names)
 
-    def digest(self, name: str, datasets: Sequence[str]) -> str:
+    def reads_sources(self, name: str) -> bool:
+        """Return whether what an annotator gives belongs to a task's sources: it, or one it reads, is shown them."""
+        own = self.get(name)
+        return bool(own.source_reads) or any(self.reads_sources(need) for need in own.needs)
+
+    def digest(self, name: str, datasets: Sequence[str], sources: Mapping[Domain, str] | None = None) -> str:
         """Return the hash of all that makes what `name` gives for these data sets, imported texts included.
+
+        Args:
+            name: the annotator.
+            datasets: those whose images are annotated.
+            sources: the sources of the task, each with the hash of its images; asked of one that is shown them.
 
         Raises:
             WeightsError: an annotator that has something to compute lacks its weights.
         """
-        key = (name, tuple(sorted(datasets)))
+        shown = {str(domain): sha for domain, sha in (sources or {}).items()} if self.reads_sources(name) else {}
+        key = (name, tuple(sorted(datasets)), canonical_json(shown))
         if key not in self._hashes:
             imported = {d: sha for d in key[1] if (sha := self.imports.sha256(name, d))}
             computed = [d for d in key[1] if d not in imported]
             parts: dict[str, Any] = {"imported": imported}
             if computed:
                 parts["own"] = self.get(name).own_hash
-                parts["needs"] = {need: self.digest(need, computed) for need in self.get(name).needs}
+                parts["needs"] = {need: self.digest(need, computed, sources) for need in self.get(name).needs}
+            if computed and self.get(name).source_reads:
+                read = sorted({domain.dataset for domain in sources or {}})
+                parts["sources"] = {"images": shown, "text": self.digest("text", read)}
             self._hashes[key] = sha256_of(parts)
         return self._hashes[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
@@ -14,6 +14,9 @@ from ucdver.errors import SpecError
 from ucdver.spec.recipe import ImageRecipe
 
 T = TypeVar("T")
+
+#: What an annotator may be shown of the images of a task's sources.
+SourceInput = Literal["image", "digest", "text"]
 
 #: How the output of an annotator of kind `tensor` may be stored; methods are given float32 or int64.
 StoredType = Literal["float16", "float32", "int32", "int64"]
@@ -89,6 +92,8 @@ class Item:
 class Annotator:
     """Base class of every annotator. It is made once, in the process that starts the runs, where something is to do.
 
+    One that is shown the images of a task's sources is made once for all tasks that have those sources.
+
     Args:
         config: an instance of the class's `Config`.
         device: where to compute.
@@ -119,6 +124,22 @@ class Annotator:
     def image_recipe(cls, config: Any, suite: ImageRecipe) -> ImageRecipe:
         """Return how the images are drawn that it reads: as the suite's own, unless a subclass says otherwise."""
         return suite
+
+    @classmethod
+    def source_reads(cls, config: Any) -> tuple[SourceInput, ...]:
+        """Return what it is shown of the images of a task's sources beside an item itself; usually nothing.
+
+        What it gives then belongs to these sources and is computed anew for others. It is never shown a target this
+        way, nor a label.
+        """
+        return ()
+
+    def see_sources(self, batches: Iterable[Sequence[Item]]) -> None:
+        """Look at all images of the task's sources, before the first call of `annotate`.
+
+        It is called where `source_reads` names something, in inference mode; the items have what that names.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no see_sources(batches)")
 
     @abstractmethod
     def annotate(self, items: Sequence[Item]) -> Tensor | list[str]:

@@ -13,14 +13,15 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.division import Division, divide_task
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
-from ucdver.errors import DataError, WeightsError
+from ucdver.errors import DataError, SpecError, WeightsError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
 from ucdver.source import version_of
+from ucdver.spec.base import sha256_of
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
-from ucdver.spec.task import Task
+from ucdver.spec.task import Domain, Task
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,30 @@ class _Planning:
     def _specs(self, task: Task, method: str) -> list[RunSpec]:
         """Return the run of every seed; a WeightsError where weights or an annotation cannot be had."""
         options = self.suite.methods[method]
-        annotations = _annotations(self.annotators, task, method, options)
+        annotations = self._annotations(task, method, options)
         if method not in self._own:
             self._own[method] = _own_weights(self.registry, method, options, self.fetch)
         first = self._spec(task, method, options, annotations)
         return [first.model_copy(update={"seed": seed}) for seed in self.suite.seeds]
+
+    def _annotations(self, task: Task, method: str, options: Mapping[str, Any]) -> dict[str, str]:
+        """Return the hash of every annotation a method reads on a task; a WeightsError where one cannot be made."""
+        names = method_class(self.registry, method).needed_extras(resolve_config(self.registry, method, options))
+        self.annotators.check_extras(method, names)
+        sources = {
+            domain: sha256_of([self.fingerprints[str(domain)], self._drawing(domain)]) for domain in task.sources
+        }
+        for name in names:
+            if self.suite.protocol.setting == "sfda" and self.annotators.reads_sources(name):
+                raise SpecError(
+                    f"method '{method}' reads '{name}', whose annotators are shown the source images of a task: "
+                    "a source-free protocol keeps them from adaptation",
+                    "choose other options for its annotators, or another protocol",
+                )
+        return {name: self.annotators.digest(name, task.datasets, sources) for name in names}
+
+    def _drawing(self, domain: Domain) -> str:
+        return drawing_sha256(self.registry.datasets.get(domain.dataset))
 
     def _spec(self, task: Task, method: str, options: Mapping[str, Any], annotations: Mapping[str, str]) -> RunSpec:
         registry, declared = self.registry, self.registry.methods.get(method)
@@ -170,14 +190,6 @@ def _fingerprints(suite: Suite, catalog: Catalog, faults: Collection[str]) -> di
         manifest = catalog.manifest(dataset)
         found |= {str(d): manifest.fingerprint(d.name) for d in domains if d.dataset == dataset}
     return found
-
-
-def _annotations(annotators: Annotators, task: Task, method: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the hash of every annotation that a method reads on a task; a WeightsError where one cannot be made."""
-    registry = annotators.registry
-    names = method_class(registry, method).needed_extras(resolve_config(registry, method, options))
-    annotators.check_extras(method, names)
-    return {name: annotators.digest(name, task.datasets) for name in names}
 
 
 def _own_weights(registry: Registry, method: str, options: Mapping[str, Any], fetch: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from ucdver.data.annotate import Annotation
+from ucdver.data.annotate import Annotation, Sources
 from ucdver.data.annotation_cache import write_link
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
@@ -81,25 +81,37 @@ class Preparation:
         """Compute by annotator and then by domain, so that each model is made once; link what every run declares."""
         names = list(dict.fromkeys(name for spec in self._specs for name in spec.annotations))
         work = Annotation(self._catalog, self._annotators, self._device, self._tell)
-        faults: dict[str, UcdverError] = {}
+        faults: dict[tuple[str, Domain, Sources], UcdverError] = {}
         for name in self._annotators.order(names):
-            for domain in self._wanting(name, names):
+            for domain, sources in self._wanting(name, names):
                 try:
-                    work.column(name, domain)
+                    work.column(name, domain, sources)
                 except UcdverError as error:
-                    faults[f"{name} {domain}"] = error
+                    faults[name, domain, sources] = error
         for spec in self._specs:
             for name, domain in itertools.product(spec.annotations, filter(self._has_rows, _domains(spec))):
-                fault = faults.get(f"{name} {domain}")
-                file = None if fault else work.column(name, domain).file
+                sources = self._shown(name, spec)
+                fault = faults.get((name, domain, sources))
+                file = None if fault else work.column(name, domain, sources).file
                 write_link(self._catalog.home, spec, name, domain, file, str(fault or ""))
         return list(faults.values())
 
-    def _wanting(self, name: str, names: Sequence[str]) -> list[Domain]:
-        """Return the domains that an annotator is needed for, by itself or by one that reads it."""
+    def _wanting(self, name: str, names: Sequence[str]) -> list[tuple[Domain, Sources]]:
+        """Return the domains that an annotator is needed for, by itself or by one that reads it.
+
+        Beside each are the sources that it belongs to, where the annotator is shown them.
+        """
         users = {top for top in names if name in self._annotators.order([top])}
-        wanted = dict.fromkeys(d for spec in self._specs if users & set(spec.annotations) for d in _domains(spec))
-        return [domain for domain in wanted if self._has_rows(domain)]
+        wanted = dict.fromkeys(
+            (domain, self._shown(name, spec))
+            for spec in self._specs
+            if users & set(spec.annotations)
+            for domain in _domains(spec)
+        )
+        return [(domain, sources) for domain, sources in wanted if self._has_rows(domain)]
+
+    def _shown(self, name: str, spec: RunSpec) -> Sources:
+        return spec.task.sources if self._annotators.reads_sources(name) else ()
 
     def _has_rows(self, domain: Domain) -> bool:
         # A domain without any fails the run that is given it, in words of its own.

@@ -27,7 +27,11 @@ _PICTURE = ImageRecipe(size=SIZE, fit="stretch")
 
 
 def annotate(
-    name: str, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any] | None = None, local: Path | None = None
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any] | None = None,
+    local: Path | None = None,
+    sources: Sequence[Mapping[str, Any]] = (),
 ) -> Tensor | list[str]:
     """Return what a registered annotator gives for rows, in its own batches: a tensor as it would be stored, or texts.
 
@@ -37,6 +41,7 @@ def annotate(
             the output of other annotators by name.
         config: its options.
         local: the folder of `ucdver_local.py`, for one that is registered there.
+        sources: what it is shown of the images of a task's sources, for one with `source_reads`.
 
     Raises:
         SpecError: the annotator reads what its spec does not name, or what a row lacks.
@@ -44,9 +49,12 @@ def annotate(
     """
     annotator = ResolvedAnnotator(load_registry(local), name, dict(config or {}), _PICTURE, True)
     made = annotator.made(annotator.config, torch.device("cpu"))
-    items = [_item(annotator, row) for row in rows]
+    items = [_item(annotator, annotator.spec.reads, row) for row in rows]
+    shown = [_item(annotator, annotator.source_reads, row) for row in sources]
     parts: list[Any] = []
     with torch.inference_mode():
+        if annotator.source_reads:
+            made.see_sources(shown[start : start + made.batch_size] for start in range(0, len(shown), made.batch_size))
         for start in range(0, len(items), made.batch_size):
             batch = items[start : start + made.batch_size]
             numbers = range(start, start + len(batch))
@@ -56,8 +64,8 @@ def annotate(
     return torch.from_numpy(np.concatenate(parts))
 
 
-def _item(annotator: ResolvedAnnotator, row: Mapping[str, Any]) -> Item:
-    given = {key: value for key, value in row.items() if key in annotator.spec.reads}
+def _item(annotator: ResolvedAnnotator, reads: Sequence[str], row: Mapping[str, Any]) -> Item:
+    given = {key: value for key, value in row.items() if key in reads}
     fields = {key: given.pop(key, None) for key in ("image", "digest", "text", "topic")}
     return Item(annotator.spec.name, annotations=given, **fields)
 
@@ -84,7 +92,10 @@ def annotated_toys(
     local: Path | None = None,
     permute: bool = False,
 ) -> dict[str, Any]:
-    """Return what an annotator gives for each toy domain, [60, ...] by its name; with `permute`, of shuffled labels."""
+    """Return what an annotator gives for each toy domain, [60, ...] by its name; with `permute`, of shuffled labels.
+
+    One that is shown the sources of a task is shown the first domain.
+    """
     registry = load_registry(local)
     catalog = Catalog(registry, home)
     catalog.fetch("toy")
@@ -93,6 +104,7 @@ def annotated_toys(
     annotators = Annotators(registry, {name: dict(config or {})}, _PICTURE, Imports(home))
     annotators.order([name])
     work = Annotation(catalog, annotators, torch.device("cpu"), lambda what, done, total: None)
-    found = {domain: work.column(name, Domain(dataset="toy", name=domain)).values for domain in DOMAINS}
+    domains = [Domain(dataset="toy", name=domain) for domain in DOMAINS]
+    found = {domain.name: work.column(name, domain, (domains[0],)).values for domain in domains}
     # Copies, so that the home folder can go.
     return {domain: np.array(values) for domain, values in found.items()}
