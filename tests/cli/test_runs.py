@@ -45,6 +45,10 @@ def test_pseudo_labels_are_held_against_the_labels_after_training(ucdver: Ucdver
     assert header.split()[:5] == ["METHOD", "TASK", "SEEDS", "STEPS", "BELIEVED"]
     assert [row.split()[:4] for row in rows] == [["fixmatch", "one", "2", "1-3"], ["fixmatch", "one", "2", "4-6"]]
     assert "reads target labels" in shown.err
+    header, *rows = ucdver("runs", "pseudo-labels", "--per-class").out.splitlines()
+    assert header.split()[4:8] == ["CLASS", "IMAGES", "BELIEVED", "RIGHT"]
+    assert [row.split()[4] for row in rows] == ["disc", "bar", "cross"] * 2
+    assert sum(int(row.split()[5]) for row in rows) == 2 * 6 * 8
     told = json.loads(ucdver("runs", "pseudo-labels", "--json").out)
     assert [run["seed"] for run in told] == [0, 1]
     for run in told:
@@ -62,6 +66,10 @@ def test_pseudo_labels_are_held_against_the_labels_after_training(ucdver: Ucdver
         for half, steps in zip(run["halves"], (saved[:3], saved[3:]), strict=True):
             right = [truth[name] == label for s in steps for name, label in zip(s["ids"], s["labels"], strict=True)]
             assert half["accuracy"] == pytest.approx(sum(right) / len(right))
+            for number, one in enumerate(half["classes"]):
+                names = [name for s in steps for name in s["ids"]]
+                own = [is_right for name, is_right in zip(names, right, strict=True) if truth[name] == number]
+                assert one["images"] == len(own) and one["accuracy"] == pytest.approx(sum(own) / len(own))
 
 
 def log_of(seed: int) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ucdver.registry import Registry
     from ucdver.spec.suite import SuitePlan
 
+_HEADER = ("METHOD", "TASK", "SEEDS", "STEPS")
 #: Of a run, first half and second.
 _Halves = Sequence["PseudoLabelQuality"]
 
@@ -28,6 +29,7 @@ def pseudo_labels(
     suite: Annotated[
         str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
     ] = None,
+    by_class: Annotated[bool, typer.Option("--per-class", help="Show each class apart.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, a run at a time.")] = False,
 ) -> None:
     """Show how many pseudo-labels a method believed, and how many were right, early and late in training.
@@ -54,10 +56,13 @@ def pseudo_labels(
                 for (method, task, seed), halves in found.items()
             ]
         )
-    else:
+    elif by_class:
         write_table(
-            ("METHOD", "TASK", "SEEDS", "STEPS", "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "MAJORITY"), _rows(found)
+            (*_HEADER, "CLASS", "IMAGES", "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "TAKEN FOR IT", "RIGHTLY"),
+            _class_rows(found),
         )
+    else:
+        write_table((*_HEADER, "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "MAJORITY"), _rows(found))
     say("an analysis that reads target labels; nothing of it reaches training")
 
 
@@ -78,25 +83,38 @@ def _qualities(
             continue
         if entry.task not in truths:
             truths[entry.task] = open_target_labels(record.spec, catalog, registry)
-        qualities = [pseudo_label_quality(half, truths[entry.task]) for half in halves(steps)]
+        classes = record.spec.classes
+        qualities = [pseudo_label_quality(half, truths[entry.task], classes) for half in halves(steps)]
         found[entry.method, entry.task, entry.seed] = qualities
     return found
 
 
 def _rows(found: dict[tuple[str, str, int], _Halves]) -> list[tuple[str, ...]]:
     """Return a row for each half, method and task: means over seeds, with their 95 % intervals."""
+    names = ("coverage", "accuracy", "accuracy_believed", "majority")
+    return [(*start, *(_told([getattr(q, name) for q in half]) for name in names)) for start, half in _grouped(found)]
+
+
+def _class_rows(found: dict[tuple[str, str, int], _Halves]) -> list[tuple[str, ...]]:
+    """Return a row for each class of a half, method and task; numbers of images are of all seeds together."""
     rows = []
+    for start, half in _grouped(found):
+        for seeds in zip(*(quality.classes for quality in half), strict=True):
+            shares = [
+                _told([getattr(q, name) for q in seeds]) for name in ("coverage", "accuracy", "accuracy_believed")
+            ]
+            images, taken = (str(sum(getattr(q, name) for q in seeds)) for name in ("images", "taken"))
+            rows.append((*start, seeds[0].name, images, *shares, taken, _told([q.precision for q in seeds])))
+    return rows
+
+
+def _grouped(found: dict[tuple[str, str, int], _Halves]) -> Iterator[tuple[tuple[str, ...], _Halves]]:
+    """Yield how a row begins, and the seeds that it is of, for each half, method and task."""
     for method, task in dict.fromkeys((method, task) for method, task, _ in found):
         seeds = [halves for (m, t, _), halves in found.items() if (m, t) == (method, task)]
         for number in range(max(map(len, seeds))):
             half = [halves[number] for halves in seeds if number < len(halves)]
-            steps = f"{min(q.first for q in half)}-{max(q.last for q in half)}"
-            values = [
-                _told([getattr(q, name) for q in half])
-                for name in ("coverage", "accuracy", "accuracy_believed", "majority")
-            ]
-            rows.append((method, task, str(len(half)), steps, *values))
-    return rows
+            yield (method, task, str(len(half)), f"{min(q.first for q in half)}-{max(q.last for q in half)}"), half
 
 
 def _told(values: Sequence[Any]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ucdver.evaluate.class_pseudo_labels import ClassPseudoLabels, class_pseudo_labels
 from ucdver.train.pseudo_log import PseudoLabelled
 
 
@@ -21,6 +22,7 @@ class PseudoLabelQuality:
         accuracy: share of them whose pseudo-label was right, believed or not.
         accuracy_believed: the same of those that were believed; None where none was.
         majority: share of their most frequent class, which is what one label for all would have got.
+        classes: the same for each class.
     """
 
     first: int
@@ -30,12 +32,22 @@ class PseudoLabelQuality:
     accuracy: float
     accuracy_believed: float | None
     majority: float
+    classes: tuple[ClassPseudoLabels, ...]
 
 
-def pseudo_label_quality(steps: Sequence[PseudoLabelled], truth: Mapping[str, int]) -> PseudoLabelQuality:
-    """Return the quality of the pseudo-labels of one or more steps, given the class of each image by global id."""
+def pseudo_label_quality(
+    steps: Sequence[PseudoLabelled], truth: Mapping[str, int], classes: Sequence[str]
+) -> PseudoLabelQuality:
+    """Return the quality of the pseudo-labels of one or more steps.
+
+    Args:
+        steps: what a method took target images for.
+        truth: the index of each image's class, by global id.
+        classes: the names of the classes, in index order.
+    """
     labels = [truth[name] for step in steps for name in step.ids]
-    right = [label == wanted for label, wanted in zip((x for s in steps for x in s.labels), labels, strict=True)]
+    given = [label for step in steps for label in step.labels]
+    right = [label == wanted for label, wanted in zip(given, labels, strict=True)]
     believed = [weight > 0 for step in steps for weight in step.weights]
     count = len(labels)
     sure = [is_right for is_right, is_believed in zip(right, believed, strict=True) if is_believed]
@@ -47,6 +59,7 @@ def pseudo_label_quality(steps: Sequence[PseudoLabelled], truth: Mapping[str, in
         sum(right) / count,
         sum(sure) / len(sure) if sure else None,
         max(Counter(labels).values()) / count,
+        class_pseudo_labels(classes, labels, given, believed),
     )
 
 
