@@ -46,6 +46,25 @@ def ucdver_methods() -> list[MethodSpec]:
             _small(f"kcdp_small_{name}", f"ablations:{cls}", f"kcdp_small with LoRA, {what}: an ablation")
             for name, (cls, what) in _VARIANTS.items()
         ),
+        MethodSpec(
+            name="kcdp_caption_probe",
+            version="1",
+            target="ucdver_kcdp.caption_probe:CaptionProbe",
+            settings=("uda", "uc"),
+            summary="a linear classifier on kcdp's captions alone, without the picture",
+            reads_target=False,
+            note="it reads captions and no picture, and leaves the recipe's networks unused",
+        ),
+        MethodSpec(
+            name="kcdp_small_caption_probe",
+            version="1",
+            target="ucdver_kcdp.caption_probe:SmallCaptionProbe",
+            settings=("uda", "uc"),
+            summary="a linear classifier on kcdp_small's captions alone, without the picture",
+            extra="weights",
+            reads_target=False,
+            note=f"it reads captions and no picture, and leaves the recipe's networks unused; its captioner's {SAW}",
+        ),
     ]
 
 
