@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ucdver import Backbone, Batch, Method, MethodConfig, ParameterGroup, Prediction, TaskInfo
+from ucdver_kcdp.config import KCDPConfig
 from ucdver_kcdp.knowledge import Knowledge
-
-#: The annotator of the knowledge, by text encoder.
-_KNOWLEDGE = {"clip": "kcdp_knowledge", "minilm": "kcdp_knowledge_minilm", "hashed": "kcdp_knowledge_hashed"}
 
 
 class ProbeConfig(MethodConfig):
@@ -29,22 +27,23 @@ class ProbeConfig(MethodConfig):
 
 
 class KCDPProbeConfig(ProbeConfig):
-    """`text_encoder`: as of `kcdp`; the knowledge is that method's."""
+    """`text_encoder`: as of `kcdp`; the knowledge is that method's, with triples averaged."""
 
     text_encoder: Literal["clip", "minilm", "hashed"] = "clip"
 
     @property
     def extra(self) -> str:
         """The annotator of the knowledge."""
-        return _KNOWLEDGE[self.text_encoder]
+        return KCDPConfig(text_encoder=self.text_encoder).knowledge_extra
 
 
 class CaptionProbe(Method):
     """A linear classifier on the mean token of an image's caption, by `kcdp`'s text encoder; the picture is not read.
 
-    The source's cross entropy trains it; inputs are standardised by the running mean and variance of training, so that
-    no scale is to be chosen. The recipe's backbone and bottleneck are unused. Where the captioner was asked for the
-    emotion, this is what its answers are worth without any of the method.
+    The source's cross entropy trains it, by the recipe's optimiser: with a rate for fine-tuning, raise `lr_multiplier`,
+    or it stays near its random start. Inputs are standardised, as a batch norm does. The recipe's backbone and
+    bottleneck are unused. Where the captioner was asked for the emotion, this is what its answers carry over by
+    themselves.
     """
 
     Config: ClassVar[type[ProbeConfig]] = KCDPProbeConfig

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SourceInput, folder_sha256, sha256_if_here
@@ -49,14 +49,14 @@ class Captions(Annotator):
 
         `source`: a captioning `model` (BLIP, BLIP-2 or InstructBLIP: a folder or a hub name); `structured`: BLIP-2 or
         InstructBLIP writes a scene graph, and then what it sees in the `regions` that it looked at most, whose sides
-        are a `region_share` of the picture's; `retrieval`: the texts of the source images that CLIP finds most like it,
-        never a target's text nor its own; `phrases`: the sentences of a phrase bank that CLIP finds to fit best;
-        `text`: the text that the data set has. Captions made elsewhere are imported for `kcdp_caption` and then nothing
-        here is asked. `prompt`: `neutral`, `emotion` (as the release asks), or a text of your own. `size`: the side of
-        the pictures that are read, in pixels. The decoding's defaults are the release's: beams, repetition penalty, 30
-        to 50 new tokens. `retriever`: the CLIP that looks, for `retrieval` and `phrases`; `bank`: a text file, a
-        sentence a line, in place of the built-in one; `top`: how many texts make a caption. `emotion_words`: `mask`
-        takes out words that name emotions, to see what they alone do.
+        are a `region_share` of the picture's; `retrieval`: the texts of the training images of the task's sources that
+        CLIP finds most like it, but for itself; `phrases`: the sentences of a phrase bank that CLIP finds to fit best;
+        `text`: the text that the data set has. Captions made elsewhere are imported for `kcdp_caption`, and then
+        nothing here is asked. `prompt`: `neutral`, `emotion` (as the release asks), or a text of your own. `size`: the
+        side of the pictures that are read, in pixels. The decoding's defaults are the release's: beams, repetition
+        penalty, 30 to 50 new tokens. `retriever`: the CLIP that looks, for `retrieval` and `phrases`; `bank` (of
+        `phrases`): a text file, a sentence a line, in place of the built-in one; `top`: how many texts make a caption.
+        `emotion_words`: `mask` takes out words that name emotions, to see what they alone do.
         """
 
         source: Literal["model", "structured", "retrieval", "phrases", "text"] = "model"
@@ -73,6 +73,12 @@ class Captions(Annotator):
         bank: str = ""
         top: int = Field(default=3, ge=1)
         emotion_words: Literal["keep", "mask"] = "keep"
+
+        @model_validator(mode="after")
+        def _check(self) -> Self:
+            if self.bank and self.source != "phrases":
+                raise ValueError(f"a phrase bank is read with source = 'phrases', not with '{self.source}'")
+            return self
 
     # As the release.
     batch_size = 16

@@ -53,7 +53,7 @@ def ucdver_methods() -> list[MethodSpec]:
             settings=("uda", "uc"),
             summary="a linear classifier on kcdp's captions alone, without the picture",
             reads_target=False,
-            note="it reads captions and no picture, and leaves the recipe's networks unused",
+            note="it reads captions alone and leaves the recipe's networks unused",
         ),
         MethodSpec(
             name="kcdp_small_caption_probe",
@@ -63,7 +63,7 @@ def ucdver_methods() -> list[MethodSpec]:
             summary="a linear classifier on kcdp_small's captions alone, without the picture",
             extra="weights",
             reads_target=False,
-            note=f"it reads captions and no picture, and leaves the recipe's networks unused; its captioner's {SAW}",
+            note=f"it reads captions alone and leaves the recipe's networks unused; its captioner's {SAW}",
         ),
     ]
 

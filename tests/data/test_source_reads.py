@@ -11,13 +11,15 @@ import pytest
 import torch
 from support import annotators, tiny_images
 
-from ucdver.data.annotate import Annotation, Column, Sources
+from ucdver.data.annotate import Annotation, Column
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
+from ucdver.data.shown import ShownSource, Sources, shown_sources
 from ucdver.errors import PluginError, SpecError
+from ucdver.spec.protocol import SplitRule
 from ucdver.spec.recipe import ImageRecipe
-from ucdver.spec.task import Domain
+from ucdver.spec.task import Domain, Task
 
 PLAIN, NOISY, DARK = (Domain(dataset="tiny", name=name) for name in ("plain", "noisy", "dark"))
 Options = Mapping[str, Mapping[str, Any]]
@@ -25,16 +27,24 @@ Options = Mapping[str, Mapping[str, Any]]
 
 @pytest.fixture(autouse=True)
 def _counting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annotators.Hearsay, "asked", 0)
+    for name in ("asked", "made", "looked"):
+        monkeypatch.setattr(annotators.Hearsay, name, 0)
 
 
 def of(held: Catalog, options: Options | None = None) -> Annotators:
     return Annotators(held.registry, options or {}, ImageRecipe(size=8), Imports(held.home))
 
 
-def column(held: Catalog, name: str, domain: Domain, sources: Sources, options: Options | None = None) -> Column:
+def whole(held: Catalog, *domains: Domain) -> Sources:
+    """Return all rows of some domains as what is shown."""
+    return tuple(ShownSource(d, tuple(range(len(held.manifest("tiny").rows(d.name))))) for d in domains)
+
+
+def column(
+    held: Catalog, name: str, domain: Domain, sources: tuple[Domain, ...], options: Options | None = None
+) -> Column:
     work = Annotation(held, of(held, options), torch.device("cpu"), lambda what, done, total: None)
-    return work.column(name, domain, sources)
+    return work.column(name, domain, whole(held, *sources))
 
 
 def texts(held: Catalog, *domains: Domain) -> list[str]:
@@ -47,7 +57,7 @@ def heard(found: Column) -> list[str]:
     return [text.partition(" (")[0] for text in said.split(", ")]
 
 
-def test_it_is_shown_all_images_of_the_sources_and_none_of_the_target(tmp_path: Path) -> None:
+def test_it_is_shown_what_may_be_shown_of_the_sources_and_nothing_else(tmp_path: Path) -> None:
     held = annotators.catalog(tmp_path)
     found = column(held, "hearsay", PLAIN, (NOISY, DARK))
     assert heard(found) == texts(held, NOISY, DARK) and len(found.values) == 9
@@ -71,7 +81,11 @@ def test_one_after_the_other_in_one_session_each_sees_its_own_sources(tmp_path: 
     held = annotators.catalog(tmp_path)
     work = Annotation(held, of(held), torch.device("cpu"), lambda what, done, total: None)
     for sources in ((NOISY,), (DARK,), (NOISY, DARK)):
-        assert heard(work.column("hearsay", PLAIN, sources)) == texts(held, *sources)
+        assert heard(work.column("hearsay", PLAIN, whole(held, *sources))) == texts(held, *sources)
+    # One model for all of them, which looks again where the sources change.
+    assert (annotators.Hearsay.made, annotators.Hearsay.looked) == (1, 3)
+    work.column("hearsay", DARK, whole(held, NOISY, DARK))
+    assert annotators.Hearsay.looked == 3
 
 
 def test_other_labels_of_the_sources_cause_no_work_and_another_image_does(tmp_path: Path) -> None:
@@ -97,17 +111,45 @@ def test_texts_that_were_imported_are_those_that_it_is_shown(tmp_path: Path) -> 
     assert heard(column(held, "hearsay", PLAIN, (NOISY,))) == wanted
 
 
+def test_only_rows_of_training_are_shown(tmp_path: Path) -> None:
+    held = annotators.catalog(tmp_path)
+    task = Task(id="t", sources=(DARK, NOISY), targets=(PLAIN,), label_space="tiny3")
+    found = shown_sources(task, SplitRule(kind="all", val_fraction=0.34), held, held.registry)
+    assert [source.domain for source in found] == [DARK, NOISY]
+    assert all(0 < len(source.rows) < 9 == len(texts(held, source.domain)) for source in found)
+    work = Annotation(held, of(held), torch.device("cpu"), lambda what, done, total: None)
+    wanted = [texts(held, source.domain)[number] for source in found for number in source.rows]
+    assert heard(work.column("hearsay", PLAIN, found)) == wanted
+    # Fewer rows are other sources.
+    fewer = (ShownSource(DARK, found[0].rows[1:]), found[1])
+    assert heard(work.column("hearsay", PLAIN, fewer)) == wanted[1:]
+
+
 def test_the_hash_follows_the_sources_where_they_are_shown_and_only_there(tmp_path: Path) -> None:
     held = annotators.catalog(tmp_path)
-    found = of(held)
-    assert [found.reads_sources(name) for name in ("heard", "hearsay", "width", "text")] == [True, True, False, False]
+    found, tiny = of(held), ("tiny",)
+    reads = [found.reads_sources(name, tiny) for name in ("heard", "hearsay", "width", "text")]
+    assert reads == [True, True, False, False]
     for name in ("heard", "hearsay"):
-        hashes = {found.digest(name, ("tiny",), {domain: "0"}) for domain in (NOISY, DARK)}
-        assert len(hashes | {found.digest(name, ("tiny",), {NOISY: "1"})}) == 3
-    assert found.digest("width", ("tiny",), {NOISY: "0"}) == found.digest("width", ("tiny",))
-    before = found.digest("heard", ("tiny",), {NOISY: "0"})
+        hashes = {found.digest(name, tiny, {domain: "0"}) for domain in (NOISY, DARK)}
+        assert len(hashes | {found.digest(name, tiny, {NOISY: "1"})}) == 3
+        # In another order they are other sources: so they are shown.
+        assert found.digest(name, tiny, {NOISY: "0", DARK: "1"}) != found.digest(name, tiny, {DARK: "1", NOISY: "0"})
+    assert found.digest("width", tiny, {NOISY: "0"}) == found.digest("width", tiny)
+    seen = of(held, {"hearsay": {"shown": ["image"]}}).digest("heard", tiny, {NOISY: "0"})
+    before = found.digest("heard", tiny, {NOISY: "0"})
     Imports(held.home).write("text", "tiny", {row.id: "told" for row in held.manifest("tiny").rows()})
-    assert of(held).digest("heard", ("tiny",), {NOISY: "0"}) != before
+    assert of(held).digest("heard", tiny, {NOISY: "0"}) != before
+    assert of(held, {"hearsay": {"shown": ["image"]}}).digest("heard", tiny, {NOISY: "0"}) == seen
+
+
+def test_what_was_imported_belongs_to_no_sources(tmp_path: Path) -> None:
+    held = annotators.catalog(tmp_path)
+    Imports(held.home).write("hearsay", "tiny", {row.id: "told" for row in held.manifest("tiny").rows()})
+    found = of(held)
+    assert not found.reads_sources("heard", ("tiny",)) and found.reads_sources("hearsay", ("tiny", "toy"))
+    assert found.digest("heard", ("tiny",), {NOISY: "0"}) == found.digest("heard", ("tiny",), {DARK: "0"})
+    assert np.asarray(column(held, "heard", PLAIN, ()).values).tolist() == [4.0] * 9
 
 
 def test_what_it_is_not_shown_and_what_cannot_be_shown_are_refused(tmp_path: Path) -> None:

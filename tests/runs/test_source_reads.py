@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.small_suite import SUITE
 
-from ucdver import SpecError
 from ucdver.data.annotation_cache import open_annotations
+from ucdver.data.annotation_imports import Imports
 from ucdver.data.images import open_images
+from ucdver.data.shown import shown_sources
 from ucdver.plugins import reset
 from ucdver.runs.bench import Bench
-from ucdver.spec.run import RunSpec
 
 LOCAL = '''\
 import torch
@@ -85,12 +86,6 @@ def bench(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(tmp_path / "runs", "mine.toml", "always")
 
 
-def light(bench: Bench, spec: RunSpec, domain: str) -> float:
-    (found,) = [d for d in (*spec.task.sources, *spec.task.targets) if str(d) == domain]
-    store = open_images(bench.catalog, bench.registry, found, spec.recipe.image)
-    return float(store.array.astype(np.float64).mean())
-
-
 def test_each_task_opens_what_was_made_of_its_own_sources(bench: Bench) -> None:
     assert bench.prepare(lambda what, done, total: None) == []
     bench.carry_out(lambda event: None, executor="local")
@@ -100,12 +95,31 @@ def test_each_task_opens_what_was_made_of_its_own_sources(bench: Bench) -> None:
     for spec in (first, second):
         (source,), (target,) = spec.task.sources, spec.task.targets
         given = open_annotations(bench.catalog.home, spec, "light", target)
-        wanted = light(bench, spec, str(target)) - light(bench, spec, str(source))
+        arrays = [open_images(bench.catalog, bench.registry, d, spec.recipe.image).array for d in (source, target)]
+        # Of the source, the images of training.
+        (shown,) = shown_sources(spec.task, spec.protocol.split, bench.catalog, bench.registry)
+        assert 0 < len(shown.rows) < len(arrays[0])
+        wanted = arrays[1].mean(dtype=np.float64) - arrays[0][list(shown.rows)].mean(dtype=np.float64)
         assert given.mean() == pytest.approx(wanted, abs=1e-3) and abs(wanted) > 0.1
 
 
-def test_a_source_free_protocol_refuses_them(bench: Bench, tmp_path: Path) -> None:
+def test_a_source_free_protocol_keeps_them_away(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "free.toml").write_text(TASKS.replace('name = "small"', 'name = "small"\nprotocol = "sfda"'))
-    free = Bench(tmp_path / "runs", "free.toml", "always")
-    with pytest.raises(SpecError, match="shown the source images of a task: a source-free protocol keeps them"):
-        free.plan()
+    entries = Bench(tmp_path / "runs", "free.toml", "always").plan().remembered.entries
+    assert {entry.status for entry in entries} == {"not_applicable"}
+    assert entries[0].reason == "lit reads light, made of the sources' images, which a source-free protocol keeps away"
+
+
+def test_captions_are_retrieved_where_only_the_source_has_texts(bench: Bench, tmp_path: Path) -> None:
+    """KCDP's own annotator, from texts of the source alone to a finished run."""
+    one = TASKS[: TASKS.rindex("[[task]]")].replace('"lit"', '"kcdp_small_caption_probe"')
+    (tmp_path / "told.toml").write_text(one + '[annotator.kcdp_small_caption]\nbank = "sources"\ntop = 1\n')
+    told = Bench(tmp_path / "runs", "told.toml", "always")
+    rows = told.catalog.ensure("toy").rows("filled")
+    Imports(told.catalog.home).write("text", "toy", {row.id: f"a {row.labels['toy3']} on paper" for row in rows})
+    assert told.prepare(lambda what, done, total: None) == []
+    told.carry_out(lambda event: None, executor="local")
+    assert [told.outcome(item) for item in told.scheduled] == ["done"]
+    captions = next((told.catalog.home / "annotations").glob("kcdp_small_caption-*/domains/*.jsonl"))
+    found = {json.loads(line) for line in captions.read_text().splitlines()}
+    assert found <= {"a disc on paper.", "a bar on paper.", "a cross on paper."} and found

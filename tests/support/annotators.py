@@ -65,14 +65,21 @@ class Hearsay(Annotator):
 
     config: Config
     batch_size = 4
+    made: ClassVar[int] = 0
+    looked: ClassVar[int] = 0
     asked: ClassVar[int] = 0
     heard: str = ""
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        super().__init__(config, device)
+        Hearsay.made += 1
 
     @classmethod
     def source_reads(cls, config: Config) -> tuple[SourceInput, ...]:
         return config.shown  # type: ignore[return-value]  # what a plugin may get wrong, too
 
     def see_sources(self, batches: Iterable[Sequence[Item]]) -> None:
+        Hearsay.looked += 1
         items = [item for batch in batches for item in batch]
         self.heard = ", ".join(f"{item.text} ({int(item.image.float().mean())})" for item in items)
 

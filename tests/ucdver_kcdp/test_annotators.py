@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from ucdver import DataError, WeightsError, folder_sha256
+from ucdver.errors import ConfigError
 from ucdver.testing.annotators import annotate, check_annotator
 from ucdver_kcdp.captions import Captions
 from ucdver_kcdp.clip_space import ClipSpace
@@ -170,12 +171,23 @@ def test_retrieval_gives_the_texts_of_the_nearest_source_images(clip: Path) -> N
 def test_a_source_image_is_never_given_its_own_text(clip: Path) -> None:
     config = {"source": "retrieval", "retriever": str(clip), "top": 1, "size": 32}
     drawn = pictures(6, 3)
-    # The same picture twice, as in two files of one data set.
-    sources = [{"image": image, "text": f"a {i}"} for i, image in enumerate([*drawn, drawn[0].clone()])]
+    # The same picture three times, as in files of one data set, at first without a text.
+    copies = [drawn[0].clone() for _ in range(3)]
+    given = [
+        (copies[0], "..."),
+        *((image, f"a {i}") for i, image in enumerate(drawn)),
+        (copies[1], "b"),
+        (copies[2], "c"),
+    ]
+    sources = [{"image": image, "text": text} for image, text in given]
     found = annotate("kcdp_caption", [{"image": row["image"], "text": ""} for row in sources], config, sources=sources)
-    assert not {"a 0.", "a 6."} & {found[0], found[6]}
+    assert found[0] == found[1] == found[7] == found[8] and found[0] not in ("a 0.", "b.", "c.", ".")
     assert all(text and text != f"{row['text']}." for text, row in zip(found, sources, strict=True))
-    alone = annotate("kcdp_caption", [{"image": drawn[0], "text": ""}], config, sources=sources[:1])
+    near = [{"image": (drawn[0].float() * 0.98).to(torch.uint8), "text": ""}]
+    assert annotate("kcdp_caption", near, config, sources=sources) == ["a 0."]
+    three = annotate("kcdp_caption", near, {**config, "top": 3}, sources=sources)
+    assert len({part for part in str(three[0]).removesuffix(".").split(". ") if part.startswith("a ")}) == 3
+    alone = annotate("kcdp_caption", [{"image": drawn[0], "text": ""}], config, sources=sources[1:2])
     assert alone == [""]
 
 
@@ -185,12 +197,20 @@ def test_retrieval_from_sources_without_texts_is_refused(clip: Path) -> None:
         annotate("kcdp_caption", rows(), config, sources=[{"image": PICTURES[0], "text": ""}])
 
 
+def test_a_phrase_bank_belongs_to_phrases() -> None:
+    with pytest.raises(ConfigError, match="a phrase bank is read with source = 'phrases', not with 'retrieval'"):
+        annotate("kcdp_caption", rows(), {"source": "retrieval", "bank": "mine.txt"})
+
+
 def test_emotion_words_can_be_taken_out_of_captions() -> None:
     texts = {
         "a happy man, smiling broadly.": "a man, broadly.",
         "He cries; the SAD dog on a saddle is frightened": "He; the dog on a saddle is",
-        "a crystal on a madeira cake": "a crystal on a madeira cake",
+        "a crystal on a madeira cake, from Amazon": "a crystal on a madeira cake, from Amazon",
+        "a sad-looking dog; a tear-stained, half-smiling man": "a dog; a, man",
         "joy": "",
+        "sad, angry, fearful. A man is happy. Smiling.": "A man is.",
+        "Joys? The gleeful and the saddest": "The and the",
     }
     told = [{"image": PICTURES[0], "text": text} for text in texts]
     assert annotate("kcdp_caption", told, {"source": "text", "emotion_words": "mask"}) == list(texts.values())

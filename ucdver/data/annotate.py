@@ -21,13 +21,11 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.images import drawing_sha256, open_images
 from ucdver.data.manifest import Row
 from ucdver.data.rows import MappedRows, Part
+from ucdver.data.shown import Sources
 from ucdver.errors import DataError, PluginError, UcdverError
 from ucdver.seeds import scoped_seed
 from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.task import Domain
-
-#: The sources of a task that an annotator is shown; empty for one that is shown none.
-Sources = tuple[Domain, ...]
 
 #: (what is prepared, done, total)
 Tell = Callable[[str, int, int], None]
@@ -65,7 +63,8 @@ class Annotation:
         self._tell = tell
         self._columns: dict[tuple[str, Domain, Sources], Column] = {}
         self._failed: dict[tuple[str, Domain, Sources], UcdverError] = {}
-        self._made: tuple[tuple[str, Sources], Annotator] | None = None
+        self._made: tuple[str, Annotator] | None = None
+        self._seen: Sources = ()
 
     def column(self, name: str, domain: Domain, sources: Sources = ()) -> Column:
         """Return what `name` gives for a domain, computing what the cache lacks.
@@ -73,12 +72,12 @@ class Annotation:
         Args:
             name: the annotator.
             domain: whose images.
-            sources: those of the task, for an annotator that is shown them or reads one that is.
+            sources: what of the task's may be shown to an annotator, by itself or to one that it reads.
 
         Raises:
             UcdverError: the annotator, or one that it reads, failed; or an imported text is missing.
         """
-        sources = self._shown(name, sources)
+        sources = self._shown(name, domain, sources)
         key = (name, domain, sources)
         if key in self._failed:
             raise self._failed[key]
@@ -91,9 +90,9 @@ class Annotation:
                 raise
         return self._columns[key]
 
-    def _shown(self, name: str, sources: Sources) -> Sources:
+    def _shown(self, name: str, domain: Domain, sources: Sources) -> Sources:
         """Return those sources that what `name` gives belongs to: all, or none."""
-        if not self._annotators.reads_sources(name):
+        if not self._annotators.reads_sources(name, [domain.dataset]):
             return ()
         if not sources:
             raise PluginError(f"annotator '{name}' is shown the sources of a task, and no task was named")
@@ -153,15 +152,17 @@ class Annotation:
     def _sources_sha256(self, annotator: ResolvedAnnotator, sources: Sources) -> str:
         """Return the hash of all that an annotator itself is shown of the sources, labels not among it; else empty."""
         reads, seen = annotator.source_reads, []
-        for domain in sources if reads else ():
-            manifest = self._catalog.manifest(domain.dataset)
-            drawn = drawing_sha256(self._annotators.registry.datasets.get(domain.dataset))
-            files = [manifest.digests[row.id] for row in manifest.rows(domain.name)]
+        for source in sources if reads else ():
+            manifest = self._catalog.manifest(source.domain.dataset)
+            drawn = drawing_sha256(self._annotators.registry.datasets.get(source.domain.dataset))
+            rows = manifest.rows(source.domain.name)
+            files = [manifest.digests[rows[number].id] for number in source.rows]
+            texts = self.column("text", source.domain).keys if "text" in reads else []
             seen.append(
                 {
                     "image": [drawn, files] if "image" in reads else None,
                     "digest": files if "digest" in reads else None,
-                    "text": [key.hex() for key in self.column("text", domain).keys] if "text" in reads else None,
+                    "text": [texts[number].hex() for number in source.rows] if texts else None,
                 }
             )
         return sha256_of(seen) if seen else ""
@@ -198,29 +199,33 @@ class Annotation:
         self._tell(what, len(rows), len(rows))
 
     def _make(self, annotator: ResolvedAnnotator, sources: Sources) -> Annotator:
-        key = (annotator.spec.name, sources if annotator.source_reads else ())
         # One at a time is held: two large models may not fit beside each other.
-        if self._made is None or self._made[0] != key:
+        if self._made is None or self._made[0] != annotator.spec.name:
             self._made = None
             # A network draws its first weights when it is built, also where others are loaded over them.
             with scoped_seed("annotator", annotator.own_hash):
                 made = guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
-                if annotator.source_reads:
-                    batches = self._batches(annotator, sources, made.batch_size)
-                    with torch.inference_mode():
-                        guarded(annotator, "look at the sources", lambda: made.see_sources(batches))
-            self._made = (key, made)
-        return self._made[1]
+            self._made, self._seen = (annotator.spec.name, made), ()
+        made = self._made[1]
+        if annotator.source_reads and self._seen != sources:
+            self._seen = ()
+            batches = self._batches(annotator, sources, made.batch_size)
+            with torch.inference_mode(), scoped_seed("annotator", annotator.own_hash):
+                guarded(annotator, "look at the sources", lambda: made.see_sources(batches))
+            self._seen = sources
+        return made
 
     def _batches(self, annotator: ResolvedAnnotator, sources: Sources, size: int) -> Iterator[list[Item]]:
-        """Yield the images of all sources, with what an annotator is shown of them."""
-        for domain in sources:
+        """Yield the images of the sources that may be shown, with what an annotator is shown of them."""
+        for source in sources:
+            domain, what = source.domain, f"showing {source.domain} to {annotator.spec.name}"
             rows = self._catalog.manifest(domain.dataset).rows(domain.name)
             texts = {"text": self.column("text", domain)} if "text" in annotator.source_reads else {}
             items = self._items(annotator, domain, rows, annotator.source_reads, texts)
-            for start in range(0, len(rows), size):
-                self._tell(f"showing {domain} to {annotator.spec.name}", start, len(rows))
-                yield items.of(range(start, min(start + size, len(rows))))
+            for start in range(0, len(source.rows), size):
+                self._tell(what, start, len(source.rows))
+                yield items.of(source.rows[start : start + size])
+            self._tell(what, len(source.rows), len(source.rows))
 
     def _items(
         self,

@@ -146,8 +146,6 @@ class Annotators:
                 raise PluginError(f"annotator '{path[-1]}' reads '{name}', which is no annotator", hint)
             for need in needs_of(self.registry.annotators.get(name)):
                 visit(need, (*path, name))
-            if "text" in self.get(name).source_reads:
-                visit("text", (*path, name))
             done.append(name)
 
         for name in names:
@@ -166,10 +164,14 @@ class Annotators:
                 )
         self.order(names)
 
-    def reads_sources(self, name: str) -> bool:
-        """Return whether what an annotator gives belongs to a task's sources: it, or one it reads, is shown them."""
+    def reads_sources(self, name: str, datasets: Sequence[str]) -> bool:
+        """Return whether what `name` gives for data sets belongs to a task's sources.
+
+        It does where it, or one it reads, is shown them, and its texts were not imported.
+        """
+        computed = [dataset for dataset in datasets if not self.imports.sha256(name, dataset)]
         own = self.get(name)
-        return bool(own.source_reads) or any(self.reads_sources(need) for need in own.needs)
+        return bool(computed) and (bool(own.source_reads) or any(self.reads_sources(n, computed) for n in own.needs))
 
     def digest(self, name: str, datasets: Sequence[str], sources: Mapping[Domain, str] | None = None) -> str:
         """Return the hash of all that makes what `name` gives for these data sets, imported texts included.
@@ -177,12 +179,15 @@ class Annotators:
         Args:
             name: the annotator.
             datasets: those whose images are annotated.
-            sources: the sources of the task, each with the hash of its images; asked of one that is shown them.
+            sources: the sources of the task, in its order, each with the hash of all that may be shown of it but its
+                texts; asked of one that is shown them.
 
         Raises:
             WeightsError: an annotator that has something to compute lacks its weights.
         """
-        shown = {str(domain): sha for domain, sha in (sources or {}).items()} if self.reads_sources(name) else {}
+        shown: list[list[str]] = []
+        if self.reads_sources(name, datasets):
+            shown = [[str(domain), sha] for domain, sha in (sources or {}).items()]
         key = (name, tuple(sorted(datasets)), canonical_json(shown))
         if key not in self._hashes:
             imported = {d: sha for d in key[1] if (sha := self.imports.sha256(name, d))}
@@ -191,8 +196,9 @@ class Annotators:
             if computed:
                 parts["own"] = self.get(name).own_hash
                 parts["needs"] = {need: self.digest(need, computed, sources) for need in self.get(name).needs}
-            if computed and self.get(name).source_reads:
+            reads = self.get(name).source_reads if computed else ()
+            if reads:
                 read = sorted({domain.dataset for domain in sources or {}})
-                parts["sources"] = {"images": shown, "text": self.digest("text", read)}
+                parts["sources"] = {"rows": shown, "text": self.digest("text", read) if "text" in reads else ""}
             self._hashes[key] = sha256_of(parts)
         return self._hashes[key]

@@ -92,7 +92,6 @@ class Item:
 class Annotator:
     """Base class of every annotator. It is made once, in the process that starts the runs, where something is to do.
 
-    One that is shown the images of a task's sources is made once for all tasks that have those sources.
 
     Args:
         config: an instance of the class's `Config`.
@@ -127,7 +126,7 @@ class Annotator:
 
     @classmethod
     def source_reads(cls, config: Any) -> tuple[SourceInput, ...]:
-        """Return what it is shown of the images of a task's sources beside an item itself; usually nothing.
+        """Return what it is shown of the training images of a task's sources beside an item itself; usually nothing.
 
         What it gives then belongs to these sources and is computed anew for others. It is never shown a target this
         way, nor a label.
@@ -135,9 +134,10 @@ class Annotator:
         return ()
 
     def see_sources(self, batches: Iterable[Sequence[Item]]) -> None:
-        """Look at all images of the task's sources, before the first call of `annotate`.
+        """Look at the training images of the task's sources, in place of those seen before, if any.
 
-        It is called where `source_reads` names something, in inference mode; the items have what that names.
+        It is called before `annotate` where `source_reads` names something, in inference mode; the items have what that
+        names.
         """
         raise NotImplementedError(f"{type(self).__name__} has no see_sources(batches)")
 

@@ -13,7 +13,8 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.division import Division, divide_task
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
-from ucdver.errors import DataError, SpecError, WeightsError
+from ucdver.data.shown import shown_sources
+from ucdver.errors import DataError, WeightsError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
@@ -91,7 +92,7 @@ class _Planning:
     def cells(self, task: Task, method: str) -> list[tuple[PlanEntry, RunSpec | None]]:
         """Return the cell of each seed of a method on a task, with its run where there is one."""
         seeds = self.suite.seeds
-        if unfit := _not_applicable(self.suite, self.registry, method, task):
+        if unfit := _not_applicable(self.suite, self.registry, method, task) or self._seen_sources(task, method):
             return [(_entry(task, method, seed, status="not_applicable", reason=unfit), None) for seed in seeds]
         if not self.lacking[task.id]:
             for dataset in task.datasets:
@@ -143,20 +144,29 @@ class _Planning:
         """Return the hash of every annotation a method reads on a task; a WeightsError where one cannot be made."""
         names = method_class(self.registry, method).needed_extras(resolve_config(self.registry, method, options))
         self.annotators.check_extras(method, names)
-        sources = {
-            domain: sha256_of([self.fingerprints[str(domain)], self._drawing(domain)]) for domain in task.sources
-        }
-        for name in names:
-            if self.suite.protocol.setting == "sfda" and self.annotators.reads_sources(name):
-                raise SpecError(
-                    f"method '{method}' reads '{name}', whose annotators are shown the source images of a task: "
-                    "a source-free protocol keeps them from adaptation",
-                    "choose other options for its annotators, or another protocol",
-                )
+        reading = any(self.annotators.reads_sources(name, task.datasets) for name in names)
+        sources = self._shown(task) if reading else {}
         return {name: self.annotators.digest(name, task.datasets, sources) for name in names}
 
-    def _drawing(self, domain: Domain) -> str:
-        return drawing_sha256(self.registry.datasets.get(domain.dataset))
+    def _shown(self, task: Task) -> dict[Domain, str]:
+        """Return the sources of a task with the hash of what annotators may be shown of each, but for its texts."""
+        found = {}
+        for source in shown_sources(task, self.suite.protocol.split, self.catalog, self.registry):
+            drawn = drawing_sha256(self.registry.datasets.get(source.domain.dataset))
+            found[source.domain] = sha256_of([self.fingerprints[str(source.domain)], drawn, source.rows])
+        return found
+
+    def _seen_sources(self, task: Task, method: str) -> str:
+        """Return why a source-free protocol keeps a method's annotations from it, in words; empty where it does not."""
+        if self.suite.protocol.setting != "sfda":
+            return ""
+        made = method_class(self.registry, method)
+        names = made.needed_extras(resolve_config(self.registry, method, self.suite.methods[method]))
+        self.annotators.check_extras(method, names)
+        for name in names:
+            if self.annotators.reads_sources(name, task.datasets):
+                return f"{method} reads {name}, made of the sources' images, which a source-free protocol keeps away"
+        return ""
 
     def _spec(self, task: Task, method: str, options: Mapping[str, Any], annotations: Mapping[str, str]) -> RunSpec:
         registry, declared = self.registry, self.registry.methods.get(method)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from ucdver.data.annotate import Annotation, Sources
+from ucdver.data.annotate import Annotation
 from ucdver.data.annotation_cache import write_link
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
 from ucdver.data.features import open_features
 from ucdver.data.images import open_images
+from ucdver.data.shown import Sources, shown_sources
 from ucdver.errors import UcdverError
 from ucdver.registry import Registry
 from ucdver.runs.backbone import feature_key, seeded_backbone
@@ -44,6 +45,7 @@ class Preparation:
         self._annotators = annotators
         self._device = torch.device(device)
         self._tell = tell
+        self._sources: dict[str, Sources] = {}
 
     def carry_out(self) -> list[UcdverError]:
         """Prepare everything, and return what could not be annotated; the runs that need it fail with that reason.
@@ -90,7 +92,7 @@ class Preparation:
                     faults[name, domain, sources] = error
         for spec in self._specs:
             for name, domain in itertools.product(spec.annotations, filter(self._has_rows, _domains(spec))):
-                sources = self._shown(name, spec)
+                sources = self._shown(name, domain, spec)
                 fault = faults.get((name, domain, sources))
                 file = None if fault else work.column(name, domain, sources).file
                 write_link(self._catalog.home, spec, name, domain, file, str(fault or ""))
@@ -99,19 +101,25 @@ class Preparation:
     def _wanting(self, name: str, names: Sequence[str]) -> list[tuple[Domain, Sources]]:
         """Return the domains that an annotator is needed for, by itself or by one that reads it.
 
-        Beside each are the sources that it belongs to, where the annotator is shown them.
+        Beside each is what is shown of the sources that it belongs to; those of the same sources follow each other.
         """
         users = {top for top in names if name in self._annotators.order([top])}
-        wanted = dict.fromkeys(
-            (domain, self._shown(name, spec))
-            for spec in self._specs
-            if users & set(spec.annotations)
-            for domain in _domains(spec)
-        )
-        return [(domain, sources) for domain, sources in wanted if self._has_rows(domain)]
+        wanted: dict[Sources, dict[Domain, None]] = {}
+        for spec in self._specs:
+            if users & set(spec.annotations):
+                for domain in filter(self._has_rows, _domains(spec)):
+                    wanted.setdefault(self._shown(name, domain, spec), {})[domain] = None
+        return [(domain, sources) for sources, domains in wanted.items() for domain in domains]
 
-    def _shown(self, name: str, spec: RunSpec) -> Sources:
-        return spec.task.sources if self._annotators.reads_sources(name) else ()
+    def _shown(self, name: str, domain: Domain, spec: RunSpec) -> Sources:
+        """Return what an annotator is shown of the sources of a run's task, where it is shown them."""
+        if not self._annotators.reads_sources(name, [domain.dataset]):
+            return ()
+        # All runs are of one suite, and so of one protocol.
+        if spec.task.id not in self._sources:
+            rule = spec.protocol.split
+            self._sources[spec.task.id] = shown_sources(spec.task, rule, self._catalog, self._registry)
+        return self._sources[spec.task.id]
 
     def _has_rows(self, domain: Domain) -> bool:
         # A domain without any fails the run that is given it, in words of its own.

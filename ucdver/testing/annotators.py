@@ -17,6 +17,7 @@ from ucdver.data.annotations import Annotators, ResolvedAnnotator
 from ucdver.data.annotator import Item
 from ucdver.data.annotator_calls import checked
 from ucdver.data.catalog import Catalog
+from ucdver.data.shown import ShownSource
 from ucdver.plugins import load_registry
 from ucdver.spec.recipe import ImageRecipe
 from ucdver.spec.task import Domain
@@ -94,7 +95,7 @@ def annotated_toys(
 ) -> dict[str, Any]:
     """Return what an annotator gives for each toy domain, [60, ...] by its name; with `permute`, of shuffled labels.
 
-    One that is shown the sources of a task is shown the first domain.
+    One that is shown the sources of a task is shown all of the first domain.
     """
     registry = load_registry(local)
     catalog = Catalog(registry, home)
@@ -105,6 +106,7 @@ def annotated_toys(
     annotators.order([name])
     work = Annotation(catalog, annotators, torch.device("cpu"), lambda what, done, total: None)
     domains = [Domain(dataset="toy", name=domain) for domain in DOMAINS]
-    found = {domain.name: work.column(name, domain, (domains[0],)).values for domain in domains}
+    source = ShownSource(domains[0], tuple(range(len(catalog.manifest("toy").rows(DOMAINS[0])))))
+    found = {domain.name: work.column(name, domain, (source,)).values for domain in domains}
     # Copies, so that the home folder can go.
     return {domain: np.array(values) for domain, values in found.items()}
