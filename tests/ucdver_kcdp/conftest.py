@@ -1,4 +1,4 @@
-"""A Stable Diffusion pipeline of random weights, small, and written as the real one is."""
+"""A Stable Diffusion pipeline and a CLIP of random weights, small, and written as the real ones are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+)
 
 from ucdver_kcdp.diffusion import TINY_UNET, TINY_VAE
 
@@ -44,4 +52,23 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         CLIPTextModel(text).save_pretrained(folder / "text_encoder")
     write_tokenizer(folder / "tokenizer")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory, pipeline: Path) -> Path:
+    """The folder of a CLIP, whose tokenizer knows letters."""
+    folder = tmp_path_factory.mktemp("clip")
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(
+        text_config={**sizes, "vocab_size": 54, "max_position_embeddings": 32, "bos_token_id": 52, "eos_token_id": 53},
+        vision_config={**sizes, "image_size": 32, "patch_size": 16},
+        projection_dim=8,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        CLIPModel(config).save_pretrained(folder)
+    tokenizer = CLIPTokenizer.from_pretrained(pipeline / "tokenizer", model_max_length=32)
+    size = {"height": 32, "width": 32}
+    CLIPProcessor(CLIPImageProcessor(size=size, crop_size=size), tokenizer).save_pretrained(folder)
     return folder
