@@ -162,6 +162,19 @@ def test_what_it_is_not_shown_and_what_cannot_be_shown_are_refused(tmp_path: Pat
         column(held, "heard", PLAIN, ())
 
 
+def test_one_that_could_not_look_is_not_asked_again_for_another_domain(tmp_path: Path) -> None:
+    held = annotators.catalog(tmp_path)
+    found = of(held, {"hearsay": {"shown": ["image"]}})
+    work = Annotation(held, found, torch.device("cpu"), lambda what, done, total: None)
+    for domain in (PLAIN, NOISY, DARK):
+        with pytest.raises(SpecError, match="reads 'text'"):
+            work.column("hearsay", domain, whole(held, NOISY))
+    assert annotators.Hearsay.looked == 1
+    with pytest.raises(SpecError, match="reads 'text'"):
+        work.column("hearsay", PLAIN, whole(held, DARK))
+    assert annotators.Hearsay.looked == 2
+
+
 def test_one_that_has_no_way_to_look_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(annotators.Hearsay, "see_sources")
     with pytest.raises(PluginError, match=r"has source_reads and no see_sources\(batches\)"):

@@ -72,7 +72,8 @@ def bench(
     _warn_of_changes(session, console)
 
     def prepare(remember: bool = True) -> None:
-        for fault in session.prepare(preparing(console), device, threads, remember=remember):
+        # One reason may keep several domains from being annotated.
+        for fault in dict.fromkeys(map(str, session.prepare(preparing(console), device, threads, remember=remember))):
             console.print(f"not annotated: {fault}", style="red", highlight=False, soft_wrap=True, markup=False)
 
     def carry_out() -> None:

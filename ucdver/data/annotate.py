@@ -65,6 +65,7 @@ class Annotation:
         self._failed: dict[tuple[str, Domain, Sources], UcdverError] = {}
         self._made: tuple[str, Annotator] | None = None
         self._seen: Sources = ()
+        self._unseen: dict[tuple[str, Sources], UcdverError] = {}
 
     def column(self, name: str, domain: Domain, sources: Sources = ()) -> Column:
         """Return what `name` gives for a domain, computing what the cache lacks.
@@ -206,14 +207,24 @@ class Annotation:
             with scoped_seed("annotator", annotator.own_hash):
                 made = guarded(annotator, "be made", lambda: annotator.made(annotator.config, self._device))
             self._made, self._seen = (annotator.spec.name, made), ()
-        made = self._made[1]
         if annotator.source_reads and self._seen != sources:
-            self._seen = ()
-            batches = self._batches(annotator, sources, made.batch_size)
+            self._show(annotator, self._made[1], sources)
+        return self._made[1]
+
+    def _show(self, annotator: ResolvedAnnotator, made: Annotator, sources: Sources) -> None:
+        """Show an annotator the sources; where it could not look, it is not asked again for another domain."""
+        key = (annotator.spec.name, sources)
+        if key in self._unseen:
+            raise self._unseen[key]
+        self._seen = ()
+        batches = self._batches(annotator, sources, made.batch_size)
+        try:
             with torch.inference_mode(), scoped_seed("annotator", annotator.own_hash):
                 guarded(annotator, "look at the sources", lambda: made.see_sources(batches))
-            self._seen = sources
-        return made
+        except UcdverError as error:
+            self._unseen[key] = error
+            raise
+        self._seen = sources
 
     def _batches(self, annotator: ResolvedAnnotator, sources: Sources, size: int) -> Iterator[list[Item]]:
         """Yield the images of the sources that may be shown, with what an annotator is shown of them."""
