@@ -15,6 +15,7 @@ from ucdver.data.annotate import Annotation, Column
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
+from ucdver.data.division import divide_task
 from ucdver.data.shown import ShownSource, Sources, shown_sources
 from ucdver.errors import PluginError, SpecError
 from ucdver.spec.protocol import SplitRule
@@ -123,6 +124,19 @@ def test_only_rows_of_training_are_shown(tmp_path: Path) -> None:
     # Fewer rows are other sources.
     fewer = (ShownSource(DARK, found[0].rows[1:]), found[1])
     assert heard(work.column("hearsay", PLAIN, fewer)) == wanted[1:]
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_no_row_of_a_group_that_is_held_out_is_shown(tmp_path: Path, fold: int) -> None:
+    held = annotators.catalog(tmp_path)
+    task = Task(id="t", sources=(DARK, NOISY), targets=(PLAIN,), label_space="tiny3")
+    rule = SplitRule(kind="grouped", val_fraction=0.2, fold=fold)
+    rows = held.manifest("tiny").rows("plain")
+    test = divide_task(task, rule, held, held.registry).test[0]
+    away = {rows[number].group for number in test}
+    found = shown_sources(task, rule, held, held.registry)
+    seen = {held.manifest("tiny").rows(s.domain.name)[number].group for s in found for number in s.rows}
+    assert away and seen and not away & seen
 
 
 def test_the_hash_follows_the_sources_where_they_are_shown_and_only_there(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ucdver.data.catalog import Catalog
     from ucdver.evaluate.pseudo_labels import PseudoLabelQuality
     from ucdver.registry import Registry
+    from ucdver.spec.plugin import MetricSpec
     from ucdver.spec.suite import SuitePlan
 
 _HEADER = ("METHOD", "TASK", "SEEDS", "STEPS")
@@ -59,10 +60,13 @@ def pseudo_labels(
     elif by_class:
         write_table(
             (*_HEADER, "CLASS", "IMAGES", "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "TAKEN FOR IT", "RIGHTLY"),
-            _class_rows(found),
+            _class_rows(found, registry.metrics.get("accuracy")),
         )
     else:
-        write_table((*_HEADER, "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "MAJORITY"), _rows(found))
+        write_table(
+            (*_HEADER, "BELIEVED", "RIGHT", "RIGHT OF BELIEVED", "MAJORITY"),
+            _rows(found, registry.metrics.get("accuracy")),
+        )
     say("an analysis that reads target labels; nothing of it reaches training")
 
 
@@ -89,22 +93,25 @@ def _qualities(
     return found
 
 
-def _rows(found: dict[tuple[str, str, int], _Halves]) -> list[tuple[str, ...]]:
-    """Return a row for each half, method and task: means over seeds, with their 95 % intervals."""
+def _rows(found: dict[tuple[str, str, int], _Halves], share: MetricSpec) -> list[tuple[str, ...]]:
+    """Return a row for each half, method and task: means over seeds, with their 95 % intervals, written as `share`."""
     names = ("coverage", "accuracy", "accuracy_believed", "majority")
-    return [(*start, *(_told([getattr(q, name) for q in half]) for name in names)) for start, half in _grouped(found)]
+    return [
+        (*start, *(_told([getattr(q, name) for q in half], share) for name in names)) for start, half in _grouped(found)
+    ]
 
 
-def _class_rows(found: dict[tuple[str, str, int], _Halves]) -> list[tuple[str, ...]]:
+def _class_rows(found: dict[tuple[str, str, int], _Halves], share: MetricSpec) -> list[tuple[str, ...]]:
     """Return a row for each class of a half, method and task; numbers of images are of all seeds together."""
     rows = []
     for start, half in _grouped(found):
         for seeds in zip(*(quality.classes for quality in half), strict=True):
             shares = [
-                _told([getattr(q, name) for q in seeds]) for name in ("coverage", "accuracy", "accuracy_believed")
+                _told([getattr(q, name) for q in seeds], share)
+                for name in ("coverage", "accuracy", "accuracy_believed")
             ]
             images, taken = (str(sum(getattr(q, name) for q in seeds)) for name in ("images", "taken"))
-            rows.append((*start, seeds[0].name, images, *shares, taken, _told([q.precision for q in seeds])))
+            rows.append((*start, seeds[0].name, images, *shares, taken, _told([q.precision for q in seeds], share)))
     return rows
 
 
@@ -117,12 +124,10 @@ def _grouped(found: dict[tuple[str, str, int], _Halves]) -> Iterator[tuple[tuple
             yield (method, task, str(len(half)), f"{min(q.first for q in half)}-{max(q.last for q in half)}"), half
 
 
-def _told(values: Sequence[Any]) -> str:
-    """Return shares in per cent, mean and half-width; those that are None do not count."""
+def _told(values: Sequence[Any], share: MetricSpec) -> str:
+    """Return shares as mean and half-width; those that are None do not count."""
+    from ucdver.report.format import NONE, interval_text
     from ucdver.stats.intervals import t_interval
 
-    known = [100 * value for value in values if value is not None]
-    if not known:
-        return "-"
-    interval = t_interval(known)
-    return f"{interval.mean:.1f}" + ("" if interval.half_width is None else f" ± {interval.half_width:.1f}")
+    known = [value for value in values if value is not None]
+    return interval_text(t_interval(known), share) if known else NONE

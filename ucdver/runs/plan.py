@@ -88,6 +88,7 @@ class _Planning:
     unweighted: list[WeightsError] = field(default_factory=list)
     _own: dict[str, str] = field(default_factory=dict)
     _divided: dict[str, Division | DataError] = field(default_factory=dict)
+    _sources: dict[str, dict[Domain, str]] = field(default_factory=dict)
 
     def cells(self, task: Task, method: str) -> list[tuple[PlanEntry, RunSpec | None]]:
         """Return the cell of each seed of a method on a task, with its run where there is one."""
@@ -142,28 +143,31 @@ class _Planning:
 
     def _annotations(self, task: Task, method: str, options: Mapping[str, Any]) -> dict[str, str]:
         """Return the hash of every annotation a method reads on a task; a WeightsError where one cannot be made."""
-        names = method_class(self.registry, method).needed_extras(resolve_config(self.registry, method, options))
-        self.annotators.check_extras(method, names)
+        names = self._extras(method, options)
         reading = any(self.annotators.reads_sources(name, task.datasets) for name in names)
         sources = self._shown(task) if reading else {}
         return {name: self.annotators.digest(name, task.datasets, sources) for name in names}
 
     def _shown(self, task: Task) -> dict[Domain, str]:
         """Return the sources of a task with the hash of what annotators may be shown of each, but for its texts."""
-        found = {}
-        for source in shown_sources(task, self.suite.protocol.split, self.catalog, self.registry):
-            drawn = drawing_sha256(self.registry.datasets.get(source.domain.dataset))
-            found[source.domain] = sha256_of([self.fingerprints[str(source.domain)], drawn, source.rows])
-        return found
+        if task.id not in self._sources:
+            found = self._sources.setdefault(task.id, {})
+            for source in shown_sources(task, self.suite.protocol.split, self.catalog, self.registry):
+                drawn = drawing_sha256(self.registry.datasets.get(source.domain.dataset))
+                found[source.domain] = sha256_of([self.fingerprints[str(source.domain)], drawn, source.rows])
+        return self._sources[task.id]
+
+    def _extras(self, method: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the annotations that a method needs, checked."""
+        names = method_class(self.registry, method).needed_extras(resolve_config(self.registry, method, options))
+        self.annotators.check_extras(method, names)
+        return names
 
     def _seen_sources(self, task: Task, method: str) -> str:
         """Return why a source-free protocol keeps a method's annotations from it, in words; empty where it does not."""
         if self.suite.protocol.setting != "sfda":
             return ""
-        made = method_class(self.registry, method)
-        names = made.needed_extras(resolve_config(self.registry, method, self.suite.methods[method]))
-        self.annotators.check_extras(method, names)
-        for name in names:
+        for name in self._extras(method, self.suite.methods[method]):
             if self.annotators.reads_sources(name, task.datasets):
                 return f"{method} reads {name}, made of the sources' images, which a source-free protocol keeps away"
         return ""
