@@ -38,8 +38,8 @@ class AaD(SourceFree):
     """Predictions agree with those of the nearest target images and differ from the rest of the batch.
 
     L = attraction + (1 + 10 p)^-beta * dispersion, p being progress. Banks of features and predictions hold all target
-    images; a batch's rows are renewed before it is compared, and all rows at every epoch, which the published code does
-    not do. The head is trained too, as there.
+    images; a batch's rows are renewed before it is compared, and all rows at every epoch, which the published code
+    (https://github.com/Albert0147/AaD_SFDA) does not do. The head is trained too, as there.
 
     Paper: Yang et al., Attracting and Dispersing: A Simple Approach for Source-free Domain Adaptation, NeurIPS 2022.
     """

@@ -47,7 +47,10 @@ class AdaMatch(Method):
     """
 
     class Config(StrongViewConfig):
-        """`threshold`: relative to the source's confidence, 0.9 in the paper; `trade_off`: 1 in the paper."""
+        """`threshold`: relative to the source's confidence, 0.9 in the paper; `trade_off`: 1 in the paper.
+
+        The authors' code: https://github.com/google-research/adamatch.
+        """
 
         threshold: float = Field(default=0.9, ge=0, le=1, json_schema_extra={"search": [0.7, 0.95]})
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})

@@ -33,8 +33,9 @@ class AFN(Method):
     class Config(MethodConfig):
         """`delta`: 1 in the paper, 0.3 for VisDA, 0.1 to 0.3 for digits; `trade_off`: 0.05 in the paper.
 
-        `trade_off_entropy` weighs the target's entropy: 0.1 for Office-31 in TLlib, else 0. The published block
-        rescales its dropout so that norms are kept; the recipe's dropout comes after these features, so they need none.
+        `trade_off_entropy` weighs the target's entropy: 0.1 for Office-31 in TLlib
+        (https://github.com/thuml/Transfer-Learning-Library), else 0. The published block rescales its dropout so that
+        norms are kept; the recipe's dropout comes after these features, so they need none.
         """
 
         delta: float = Field(default=1.0, gt=0, json_schema_extra={"search": [0.1, 1.0], "log": True})

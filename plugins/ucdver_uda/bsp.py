@@ -13,6 +13,37 @@ from ucdver_uda.domain_discriminator import domain_loss
 from ucdver_uda.gradient_reversal import reversal_coefficient, reverse_gradient
 from ucdver_uda.precision import at_least_float32, no_autocast
 
+#: Squarings of a Gram matrix: its power is 2^18, so that two eigenvalues that differ by 1e-5 of their size are apart.
+SQUARINGS = 18
+
+
+def largest_squares(features: Tensor, largest: int) -> Tensor:
+    """Return the sum of the `largest` squared singular values of features [n, d], a scalar.
+
+    Each is ||F^T v||^2 with v the leading eigenvector of F F^T, found by squaring that matrix again and again, and then
+    taken out of it. v is a constant of the backward pass, which gives the derivative of a singular value. The library's
+    decompositions check on the CPU whether they have converged, and so make a GPU wait at every step.
+    """
+    if largest >= min(features.shape):
+        return features.square().sum()
+    if features.shape[0] > features.shape[1]:
+        features = features.T
+    tiny = torch.finfo(features.dtype).tiny
+    gram = (features @ features.T).detach()
+    total = features.new_zeros(())
+    for _ in range(largest):
+        power = gram
+        for _ in range(SQUARINGS):
+            power = power / power.abs().max().clamp_min(tiny)
+            power = power @ power
+        # Every column is a multiple of v by now; the longest has lost the least.
+        v = power.index_select(1, power.square().sum(0).argmax().view(1)).squeeze(1)
+        v = v / v.norm().clamp_min(tiny)
+        square = (features.T @ v).square().sum()
+        total = total + square
+        gram = gram - square.detach() * torch.outer(v, v)
+    return total
+
 
 def spectral_penalty(source: Tensor, target: Tensor, largest: int) -> Tensor:
     """Return the sum of the `largest` squared singular values of source [n, d] and of target [m, d] features.
@@ -20,10 +51,7 @@ def spectral_penalty(source: Tensor, target: Tensor, largest: int) -> Tensor:
     Computed in float32 at least.
     """
     with no_autocast(source):
-        of_source = torch.linalg.svdvals(at_least_float32(source))[:largest]
-        of_target = torch.linalg.svdvals(at_least_float32(target))[:largest]
-        penalty: Tensor = of_source.square().sum() + of_target.square().sum()
-        return penalty
+        return largest_squares(at_least_float32(source), largest) + largest_squares(at_least_float32(target), largest)
 
 
 class BSP(DANN):
@@ -38,8 +66,9 @@ class BSP(DANN):
     class Config(DANN.Config):
         """`largest`: how many singular values, k = 1 in the paper; the rest as in DANN.
 
-        `trade_off_spectral`: 1e-4 in the paper, 2e-4 in TLlib, whose script also trains on the source for three epochs
-        first. The penalty grows with batch size and feature norms, which is why the weight is so small.
+        `trade_off_spectral`: 1e-4 in the paper, 2e-4 in TLlib (https://github.com/thuml/Transfer-Learning-Library),
+        whose script also trains on the source for three epochs first. The penalty grows with batch size and feature
+        norms, which is why the weight is so small.
         """
 
         largest: int = Field(default=1, ge=1)

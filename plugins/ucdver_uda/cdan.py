@@ -44,10 +44,11 @@ class CDAN(Method):
     class Config(MethodConfig):
         """`trade_off`, `hidden`: as in DANN; `random_width`: the random map's; `entropy`: weights of images.
 
-        `off`: not at all. The paper's best rows are CDAN+E, but the code whose tables are cited today (TLlib)
-        reports plain CDAN, so that is the default. `joint`: CDAN+E as TLlib has it: weights without gradient,
-        mean 1 over both domains. `per_domain`: CDAN+E as the authors' code has it: each domain's weights sum
-        to the same, and the gradient passes through the entropy, reversed.
+        `off`: not at all. The paper's best rows are CDAN+E, but the code whose tables are cited today (TLlib,
+        https://github.com/thuml/Transfer-Learning-Library) reports plain CDAN, so that is the default. `joint`: CDAN+E
+        as TLlib has it: weights without gradient, mean 1 over both domains. `per_domain`: CDAN+E as the authors' code
+        has it (https://github.com/thuml/CDAN): each domain's weights sum to the same, and the gradient passes through
+        the entropy, reversed.
         """
 
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})

@@ -48,7 +48,7 @@ class CoralDG(Method):
     """
 
     class Config(MethodConfig):
-        """`trade_off`: gamma, 1 in DomainBed, searched over 10^U(-1, 1)."""
+        """`trade_off`: gamma, 1 in DomainBed (https://github.com/facebookresearch/DomainBed), there 10^U(-1, 1)."""
 
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})
 

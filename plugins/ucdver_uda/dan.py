@@ -28,7 +28,10 @@ class DAN(AlignedFeatures):
     """
 
     class Config(AlignedFeaturesConfig):
-        """`estimator`: the linear-time one of the paper and of TLlib, or a quadratic one; `trade_off`: 1 in TLlib."""
+        """`estimator`: the linear-time one of the paper and of TLlib, or a quadratic one; `trade_off`: 1 in TLlib.
+
+        TLlib: https://github.com/thuml/Transfer-Learning-Library.
+        """
 
         estimator: Estimator = "linear"
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})

@@ -26,7 +26,8 @@ class DANN(Method):
         """`trade_off` weighs the domain loss; `hidden` is the discriminator's width.
 
         The paper's discriminators differ by data set (100 units for digits, 1,024 twice for Office-31); 1,024
-        twice with batch normalisation is what later code, and the tables that cite it, use throughout.
+        twice with batch normalisation is what later code, and the tables that cite it, use throughout
+        (https://github.com/thuml/Transfer-Learning-Library).
         """
 
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})

@@ -28,8 +28,9 @@ def coral_loss(source: Tensor, target: Tensor, normalisation: Normalisation) -> 
 
     `deep_coral`: ||C_s - C_t||_F^2 / (4 d^2) (Sun & Saenko, 2016). `coral`: ||C_s - C_t||_F^2, which is what
     CORAL minimises in closed form (Sun, Feng & Saenko, 2016). `domainbed`: mean squared difference of the
-    covariances plus that of the means (Gulrajani & Lopez-Paz, 2021; TLlib's too). Computed in float32 at
-    least: a difference of covariances is smaller than what half precision keeps of either.
+    covariances plus that of the means (Gulrajani & Lopez-Paz, 2021, https://github.com/facebookresearch/DomainBed;
+    TLlib's too). Computed in float32 at least: a difference of covariances is smaller than what half precision keeps
+    of either.
     """
     with no_autocast(source):
         source, target = at_least_float32(source), at_least_float32(target)
@@ -55,7 +56,8 @@ class DeepCORAL(AlignedFeatures):
         The weight depends on the form. The paper raises it until both losses end up about equal. Divided by 4 d^2 the
         loss stays so small that they never do: between flat icon sets (benchmarks/balance_coral.py, which looks at no
         label of a target) the weighted loss ends at .02, .05 and .05 with weights of 10, 100 and 1,000, and the source
-        loss at .25, .36 and 1.08. 10, DeepDA's published weight, is the largest tried that leaves the source alone.
+        loss at .25, .36 and 1.08. 10, DeepDA's weight (https://github.com/jindongwang/transferlearning), is the largest
+        tried that leaves the source alone.
         With `domainbed`, 1 is what is published.
         """
 

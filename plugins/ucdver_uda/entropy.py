@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ucdver_uda.gradient_reversal import reverse_gradient
 
-#: Inside the logarithm, as in the published code of CDAN and MCC; the papers write log p.
+#: Inside the logarithm, as in the published code of CDAN (https://github.com/thuml/CDAN) and MCC
+#: (https://github.com/thuml/Versatile-Domain-Adaptation); the papers write log p.
 EPSILON = 1e-5
 
 

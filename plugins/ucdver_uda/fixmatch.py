@@ -33,7 +33,10 @@ class FixMatch(Method):
     """
 
     class Config(StrongViewConfig):
-        """`threshold`: 0.95 in the paper, 0.9 in TLlib's adaptation (0.8 for VisDA); `trade_off`: 1 in both."""
+        """`threshold`: 0.95 in the paper, 0.9 in TLlib's adaptation (0.8 for VisDA); `trade_off`: 1 in both.
+
+        TLlib: https://github.com/thuml/Transfer-Learning-Library.
+        """
 
         threshold: float = Field(default=0.9, ge=0, lt=1, json_schema_extra={"search": [0.7, 0.95]})
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})

@@ -26,7 +26,7 @@ class GroupDRO(Method):
     """
 
     class Config(MethodConfig):
-        """`eta`: 0.01 in the paper and in DomainBed, which searches 10^U(-3, -1)."""
+        """`eta`: 0.01 in the paper and in DomainBed (https://github.com/facebookresearch/DomainBed: 10^U(-3, -1))."""
 
         eta: float = Field(default=0.01, ge=0, json_schema_extra={"search": [0.001, 0.1], "log": True})
 

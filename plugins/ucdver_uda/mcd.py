@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from ucdver import Backbone, Batch, Method, MethodConfig, Prediction, TaskInfo, both_images
 
-#: Inside the logarithm of the class balance, in TLlib and in the authors' code.
+#: Inside the logarithm of the class balance, in TLlib (https://github.com/thuml/Transfer-Learning-Library) and in the
+#: authors' code (https://github.com/mil-tokyo/MCD_DA).
 EPSILON = 1e-6
 
 
@@ -38,6 +39,8 @@ class MCD(Method):
     class Config(MethodConfig):
         """`updates`: n = 4 in the paper; `hidden`: width of each head's hidden layer, 1,024 in TLlib.
 
+        TLlib's heads read the backbone itself through two hidden layers; here they read the bottleneck that every
+        method of a suite has, through one, so that there are as many layers. Without a bottleneck there is one fewer.
         `trade_off`: 1 in the paper and for VisDA; TLlib has 10 for Office-31, 30 for Office-Home, 0.3 for digits.
         `trade_off_balance`: 0.01 in both codes; it presumes balanced classes, so 0 suits skewed ones.
         """

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ucdver import Backbone, Batch, Method, MethodConfig, SpecError, TaskInfo
 
-#: Added to the variance, in the published code.
+#: Added to the variance, in the published code (https://github.com/KaiyangZhou/mixstyle-release).
 EPSILON = 1e-6
 
 
@@ -33,19 +33,24 @@ def mix_style(values: Tensor, partner: Tensor, weight: Tensor, dims: tuple[int, 
 def early_stages(backbone: Backbone) -> list[nn.Module]:
     """Return the two modules after which styles are mixed, as after the first two residual stages in the paper.
 
-    For a timm network the two stages after the stem, for a vision transformer its first two blocks, else the first two
-    activations; a network with none of these is a SpecError.
+    For a timm network the first two stages, which come after the stem where timm lists that too; for a vision
+    transformer its first two blocks, else the first two activations; a network with none of these is a SpecError.
     """
     body: Any = backbone.body
     names = [info["module"] for info in getattr(body, "feature_info", None) or [] if info.get("module")]
     if names:
-        first = 0 if hasattr(body, "num_prefix_tokens") else 1
+        first = 1 if len(names) > 2 and _kind(names[0]) != _kind(names[1]) else 0
         return [body.get_submodule(name) for name in names[first : first + 2]]
     modules: list[nn.Module] = list(body.modules())
     found = [module for module in modules if isinstance(module, nn.ReLU)][:2]
     if len(found) < 2:
         raise SpecError("mixstyle finds no early stages in this backbone", "use a timm network or convnet")
     return list(found)
+
+
+def _kind(module: str) -> str:
+    """Return a module's path without the number of the stage: a stem has another one than the stages."""
+    return module.rstrip("0123456789")
 
 
 class MixStyle(Method):
@@ -68,6 +73,8 @@ class MixStyle(Method):
     def __init__(self, task: TaskInfo, backbone: Backbone, config: Config) -> None:
         super().__init__(task, backbone, config)
         self.prefix = int(getattr(backbone.body, "num_prefix_tokens", 0))
+        # timm says which of its networks have their channels last.
+        self.places = (1, 2) if getattr(backbone.body, "output_fmt", "NCHW") == "NHWC" else (2, 3)
         for stage in early_stages(backbone):
             stage.register_forward_hook(self._mix)
 
@@ -79,7 +86,7 @@ class MixStyle(Method):
         weight = torch.distributions.Beta(alpha, alpha).sample((len(values),)).to(values.device, non_blocking=True)
         partner = torch.randperm(len(values)).to(values.device, non_blocking=True)
         if values.ndim == 4:
-            return mix_style(values, partner, weight, (2, 3))
+            return mix_style(values, partner, weight, self.places)
         tokens = mix_style(values[:, self.prefix :], partner, weight, (1,))
         return torch.cat([values[:, : self.prefix], tokens], 1)
 

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ucdver import SpecError
+
 Estimator = Literal["linear", "quadratic", "biased"]
 
 #: Five kernels whose bandwidths are the mean squared distance times these, as in TLlib's DAN
@@ -49,6 +51,8 @@ def mmd(kernel: Tensor, num_source: int, estimator: Estimator) -> Tensor:
         return ss.mean() + tt.mean() - 2 * st.mean()
     n, m = st.shape
     if estimator == "quadratic":
+        if min(n, m) < 2:
+            raise SpecError("the quadratic MMD needs two images of each domain in a batch", "raise batch_size")
         within_source = (ss.sum() - ss.trace()) / (n * (n - 1))
         within_target = (tt.sum() - tt.trace()) / (m * (m - 1))
         return within_source + within_target - 2 * st.mean()

@@ -16,6 +16,9 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 @contextmanager
 def no_autocast(values: Tensor) -> Iterator[None]:
-    """Switch mixed precision off on the device of `values`, for matrix products above all."""
+    """Switch mixed precision off on the device of `values`, where it has any, for matrix products above all."""
+    if not torch.amp.is_autocast_available(values.device.type):
+        yield
+        return
     with torch.autocast(device_type=values.device.type, enabled=False):
         yield

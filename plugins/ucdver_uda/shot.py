@@ -43,14 +43,15 @@ class SHOT(SourceFree):
         `prior`: what the mean prediction should be. `uniform`: all classes alike, as published, which skewed emotions
         are not;
         `source`: the source's label frequencies; `none`: no diversity term. `distance` and `threshold` are those of the
-        pseudo-labels: classes that at most `threshold` images are assigned to drop out (0 in the published code).
+        pseudo-labels: classes that at most `threshold` images are assigned to drop out, 0 in the published code
+        (https://github.com/tim-learn/SHOT); None, its code for digits, keeps all.
         """
 
         trade_off_labels: float = Field(default=0.3, ge=0, json_schema_extra={"search": [0.0, 1.0]})
         trade_off_diversity: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 1.0]})
         prior: Literal["uniform", "source", "none"] = "uniform"
         distance: Distance = "cosine"
-        threshold: int = Field(default=0, ge=0)
+        threshold: int | None = Field(default=0, ge=0)
 
     config: Config
 
@@ -102,8 +103,8 @@ class SHOTIM(SHOT):
     """SHOT without pseudo-labels: information maximisation alone (SHOT-IM in the paper)."""
 
     class Config(SHOT.Config):
-        """As SHOT's, with `trade_off_labels` 0."""
+        """As SHOT's, with `trade_off_labels` held at 0."""
 
-        trade_off_labels: float = Field(default=0.0, ge=0, json_schema_extra={"search": [0.0, 0.0]})
+        trade_off_labels: float = Field(default=0.0, ge=0, le=0)
 
     config: Config

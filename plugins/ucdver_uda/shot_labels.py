@@ -23,7 +23,8 @@ def pseudo_labels(features: Tensor, logits: Tensor, distance: Distance, threshol
     Centroids are means weighted by probability in the first round and those of the first round's labels in the second;
     each image gets the class of the nearest. With `cosine` the features are given a 1 in front of the normalisation,
     as in the published code. Classes that no more than `threshold` images are assigned to at present (by the
-    classifier, then by the first round) take no part; None, the published code for digits, keeps all.
+    classifier, then by the first round) take no part, unless that were all of them; None, the published code for
+    digits, keeps all.
     """
     points = at_least_float32(features)
     if distance == "cosine":
@@ -36,7 +37,9 @@ def pseudo_labels(features: Tensor, logits: Tensor, distance: Distance, threshol
         far = 1 - points @ F.normalize(centroids, dim=1).T if distance == "cosine" else torch.cdist(points, centroids)
         if threshold is not None:
             counts = (labels[:, None] == classes).sum(0)
-            far = far.masked_fill(counts <= threshold, torch.inf)
+            rare = counts <= threshold
+            # A threshold above every count would leave no class to choose.
+            far = far.masked_fill(rare & ~rare.all(), torch.inf)
         labels = far.argmin(1)
         weights = (labels[:, None] == classes).to(points.dtype)
     return labels

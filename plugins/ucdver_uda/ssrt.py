@@ -98,7 +98,9 @@ class SSRT(Method):
         forward = bool(torch.rand(()) < 0.5)
         refined = refinement_loss(logits[n:], self.disturbed(batch.target.images), forward, self.config.confidence)
         diversity = self.safety.note(logits[n:], batch.step)
-        ramp = self.safety.ramp(batch.step) if self.config.safe else source.new_tensor(math.sin(math.pi / 2 * progress))
+        ramp = torch.full((), math.sin(math.pi / 2 * progress), device=source.device)
+        if self.config.safe:
+            ramp = self.safety.ramp(batch.step)
         return {
             "total": source + domain + ramp * self.config.trade_off * refined,
             "source": source,

@@ -11,8 +11,9 @@ class StrongViewConfig(MethodConfig):
     """Base of the `Config` of methods that compare a weak and a strong view.
 
     The recipe's own augmentation is the weak view. `strength` scales what is applied on top of it: 1 is about what
-    RandAugment with magnitude 10 does to geometry and colour (Cubuk et al., 2020; TLlib's FixMatch: two of its
-    operations an image), here all at once, each from -1 to 1 times its range.
+    RandAugment with magnitude 10 does to geometry and colour (Cubuk et al., 2020; FixMatch in
+    https://github.com/thuml/Transfer-Learning-Library: two of its operations an image), here all at once, each from -1
+    to 1 times its range.
     """
 
     strength: float = Field(default=1.0, ge=0, le=2, json_schema_extra={"search": [0.5, 1.5]})

@@ -16,6 +16,8 @@ from ucdver_uda.network_copy import NetworkCopy, trained_groups
 class SWAD(Method):
     """Cross entropy on the source; what predicts is the mean of the weights of all steps in the valley.
 
+    Whether there is one is read back from the device at the end of each epoch and in the last step, in no other.
+
     The valley is found on the source images that are held out, once an epoch (the paper: every 50 to 500 steps). A run
     that ends before the loss has settled predicts with its last weights. Running batch statistics are averaged like
     weights; the paper freezes them. Until the last step predictions are those of the weights in training, on which the
@@ -25,7 +27,10 @@ class SWAD(Method):
     """
 
     class Config(MethodConfig):
-        """`converge`: N_s, 3 in the paper; `patience`: N_e, 6; `tolerance`: r, 1.3, for VLCS 1.2."""
+        """`converge`: N_s, 3 in the paper; `patience`: N_e, 6; `tolerance`: r, 1.3, for VLCS 1.2.
+
+        The authors' code: https://github.com/khanrc/swad.
+        """
 
         converge: int = Field(default=3, ge=1)
         patience: int = Field(default=6, ge=1)

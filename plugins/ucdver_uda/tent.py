@@ -13,7 +13,10 @@ _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 def prediction_entropy(logits: Tensor) -> Tensor:
-    """Return -sum_k p_k log p_k, [B], of logits [B, K], in float32 at least; no epsilon, as in the published code."""
+    """Return -sum_k p_k log p_k, [B], of logits [B, K], in float32 at least.
+
+    No epsilon, as in the published code (https://github.com/DequanWang/tent).
+    """
     log_p = at_least_float32(logits).log_softmax(1)
     return -(log_p.exp() * log_p).sum(1)
 

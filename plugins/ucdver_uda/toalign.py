@@ -39,7 +39,10 @@ class ToAlign(Method):
     """
 
     class Config(MethodConfig):
-        """`trade_off`: 1 in the paper; `hidden`: width of the discriminator, 1,024 there."""
+        """`trade_off`: 1 in the paper; `hidden`: width of the discriminator, 1,024 there.
+
+        The authors' code: https://github.com/microsoft/UDA.
+        """
 
         trade_off: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 10.0], "log": True})
         hidden: int = Field(default=1024, ge=1, json_schema_extra={"search": [64, 1024], "log": True})

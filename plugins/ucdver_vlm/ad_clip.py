@@ -49,8 +49,8 @@ class ADCLIP(ClipMethod):
     """
 
     class Config(ClipConfig):
-        """Widths and weights as in the published code (MIT): `hidden` 256, `mapping_hidden` 128, `content` 4 tokens;
-        `alignment` 1, `mapping_weight` 0.1, `entropy` 0.01.
+        """Widths and weights as in the published code (https://github.com/mainaksingha01/AD-CLIP, MIT): `hidden` 256,
+        `mapping_hidden` 128, `content` 4 tokens; `alignment` 1, `mapping_weight` 0.1, `entropy` 0.01.
 
         `mapping`: what the mapping network learns from. `target`: the target's style, to give the tokens of the source
         image beside it, which is what it is asked for later (our reading of the paper's cross-domain mapping).

@@ -50,7 +50,9 @@ class DAPrompt(ClipMethod):
     Prompts are [v]_1..[v]_M1 [d]_1..[d]_M2 [class]. L = CE(source) + trade_off * mean_b mask_b CE(target_b, zero-shot
     label_b), each cross entropy being that of class and domain together. Predictions, of source images too, are made
     with the target's prompts. CLIP is frozen. Several source domains have tokens of their own. The published code
-    moreover puts a domain's name behind that of the class; here no text is told of a domain.
+    (https://github.com/LeapLabTHU/DAPrompt) moreover puts a domain's name behind that of the class, and can take the
+    K logits of the zero-shot prompts into the softmax; here no text is told of a domain, and the softmax is the
+    paper's.
 
     Paper: Ge et al., Domain Adaptation via Prompt Learning, arXiv 2202.06687, 2022.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: Under the root of the deviation, as in the published code.
+#: Under the root of the deviation, as in the published code (https://github.com/mainaksingha01/AD-CLIP).
 EPSILON = 2.3e-8
 
 

@@ -37,9 +37,14 @@ class Case:
         torch.testing.assert_close(found.detach().to(torch.float32), self[name], atol=atol, rtol=rtol)
 
 
+def reference_folder() -> Path:
+    """Return where the vectors are looked for."""
+    return Path(os.environ.get("UCDVER_SHARED", ROOT.parent / "shared")) / "reference"
+
+
 def case(name: str) -> Case:
     """Return the reference case, or skip the test where the vectors are not there."""
-    folder = Path(os.environ.get("UCDVER_SHARED", ROOT.parent / "shared")) / "reference"
+    folder = reference_folder()
     if not (folder / f"{name}.safetensors").is_file():
         pytest.skip(f"no reference vectors: {name}.safetensors and manifest.json are looked for in {folder}")
     manifest = json.loads((folder / "manifest.json").read_text())

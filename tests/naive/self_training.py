@@ -83,6 +83,7 @@ def pseudo_labels(features: Array, logits: Array, cosine: bool, threshold: int |
                 [sum(w[k] * f[j] for w, f in zip(weights, points, strict=True)) / mass for j in range(width)]
             )
         allowed = [k for k in range(classes) if threshold is None or labels.count(k) > threshold]
+        allowed = allowed or list(range(classes))
 
         def far(f: list[float], c: list[float]) -> float:
             if not cosine:

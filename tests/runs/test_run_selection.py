@@ -162,6 +162,30 @@ def test_a_run_from_before_without_a_part_says_what_to_type(done: tuple[RunStore
     assert selector(store, "source_risk").choose(record).done in (2, 4, 6)
 
 
+@pytest.mark.parametrize("what", ["features", "logits"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_outputs_that_are_not_finite_fail_in_one_line_under_every_rule(
+    done: tuple[RunStore, RunRecord], what: str, value: float
+) -> None:
+    store, record = done
+    path = store.outputs_path(record.spec, 2)
+    saved = load_file(path)
+    for name, tensor in saved.items():
+        if name.endswith(what):
+            tensor[0, 0] = value
+    save_file(saved, path)
+    failed = set()
+    for rule in load_registry().validators:
+        try:
+            selector(store, rule.name).choose(record)
+        except DataError as error:
+            assert f"the {what} of" in str(error) and "not all finite" in str(error)
+            failed.add(rule.name)
+    reads_logits = {"iwcv", "dev", "class_ami", "bnm", "snd", "infomax", "entropy", "corr_c", "source_risk"}
+    reads_features = {"iwcv", "dev", "rankme", "class_ami"}
+    assert failed >= (reads_features if what == "features" else reads_logits)
+
+
 def test_a_fresh_run_leaves_nothing_of_the_one_before(
     tmp_path: Path, home: Path, plan: Callable[..., Plan], done: tuple[RunStore, RunRecord]
 ) -> None:

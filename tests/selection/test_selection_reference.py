@@ -33,6 +33,15 @@ def test_entropy_diversity_infomax_and_bnm() -> None:
     given.check(scalar(bnm.score(target)), "out.bnm_score")
 
 
+def test_nuclear_norm_of_two_losses() -> None:
+    """Losses are the negative of the score; one divides by the number of classes, not of images."""
+    given = case("uda_deepda_mmd_lmmd_bnm")
+    found = bnm.score(TargetOutputs(given["in.f_t"], given["in.g_t"]))
+    images, classes = given["in.g_t"].shape
+    given.check(scalar(-found), "out.bnm_pytorch_adapt")
+    given.check(scalar(-found * images / classes), "out.bnm_deepda")
+
+
 @pytest.mark.parametrize("temperature", [0.05, 0.5])
 @pytest.mark.parametrize("layer", ["preds", "features"])
 def test_soft_neighbourhood_density(layer: str, temperature: float) -> None:

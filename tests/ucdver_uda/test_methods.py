@@ -12,7 +12,9 @@ from naive.batches import vector_backbone, vector_batch, vector_task
 from pydantic import ValidationError
 
 from ucdver import Method
+from ucdver.plugins import load_registry
 from ucdver.registry import load_target
+from ucdver.runs.search import draw_options, search_ranges
 from ucdver_uda import plugin
 from ucdver_uda.cdan import CDAN, MAX_PRODUCTS
 from ucdver_uda.dann import DANN
@@ -158,15 +160,14 @@ def test_unknown_options_are_refused(cls: type[Method], config: dict[str, Any]) 
         cls.Config(tradeoff=1.0)  # type: ignore[call-arg]
 
 
-def test_every_registered_target_is_a_method_with_search_ranges_around_its_defaults() -> None:
+def test_every_registered_target_is_a_method_with_ranges_that_can_be_drawn_from() -> None:
+    registry = load_registry()
     for spec in plugin.ucdver_methods():
         cls = load_target(spec.target, f"method '{spec.name}'")
         assert issubclass(cls, Method) and spec.settings in (("uda",), ("uc",), ("sfda",))
-        searched = 0
-        for name, field in cls.Config.model_fields.items():
-            extra = field.json_schema_extra
-            if extra:
-                low, high = extra["search"]
-                assert low <= field.default <= high, (spec.name, name)
-                searched += 1
-        assert searched >= 1
+        ranges = search_ranges(registry, spec.name)
+        assert ranges
+        for name, (low, high, _, _) in ranges.items():
+            assert low <= cls.Config.model_fields[name].default <= high, (spec.name, name)
+        drawn = draw_options(registry, "any", spec.name, {}, 20)
+        assert len(drawn) == 20 and all(set(options) == set(ranges) for options in drawn[1:])

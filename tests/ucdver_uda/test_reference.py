@@ -101,6 +101,8 @@ def test_mcc(temperature: float) -> None:
     ref.check(loss, f"out.loss_T{temperature}")
     assert logits.grad is not None
     ref.check(logits.grad, f"out.grad_T{temperature}")
+    if temperature == 2.5:
+        ref.check(loss, "out.loss_pytorch_adapt_T2.5")
 
 
 @pytest.mark.parametrize(

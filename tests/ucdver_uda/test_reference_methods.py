@@ -14,6 +14,7 @@ from ucdver_uda.coral_dg import pairwise_coral
 from ucdver_uda.dan import mk_mmd
 from ucdver_uda.entropy import entropy
 from ucdver_uda.fixmatch import confident_loss
+from ucdver_uda.gradient_reversal import reversal_coefficient
 from ucdver_uda.jan import SIGMA, Theta, joint_mmd
 from ucdver_uda.mcd import class_balance, discrepancy
 from ucdver_uda.mdd import margin_disparity
@@ -86,7 +87,10 @@ def test_mmd_of_domainbed() -> None:
 
 
 def test_mmd_of_deepda() -> None:
-    """The same estimator, with a bandwidth that leaves the diagonal out of the mean and has no factor 2."""
+    """The same estimator, with a bandwidth that leaves the diagonal out of the mean and has no factor 2.
+
+    The case's LMMD, by class, belongs to DSAN, which is no method here; its ramp is the reversal's.
+    """
     ref = case("uda_deepda_mmd_lmmd_bnm")
     f_s, f_t = leaf(ref, "in.f_s"), leaf(ref, "in.f_t")
     distances = squared_distances(torch.cat([f_s, f_t]))
@@ -98,6 +102,8 @@ def test_mmd_of_deepda() -> None:
     ref.check(loss, "out.mmd")
     ref.check(grad(f_s), "out.grad_s_mmd")
     ref.check(grad(f_t), "out.grad_t_mmd")
+    ramp = reversal_coefficient(500 / ref.config["max_iter"], alpha=ref.config["gamma"])
+    ref.check(torch.tensor(ramp), "out.lambda_iter500")
 
 
 @pytest.mark.parametrize("suffix", ["quadratic", "linear", "quadratic_theta"])
@@ -194,6 +200,7 @@ def test_shot_information_maximisation() -> None:
     loss = entropy(p).mean() + diverse
     loss.backward()
     ref.check(entropy(p), "out.entropy_rows")
+    ref.check(entropy(p), "out.tllib_entropy_rows")
     ref.check(entropy(p).mean(), "out.entropy")
     ref.check(-diverse, "out.diversity")
     ref.check(loss, "out.im_loss")

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ucdver.data.transfer import to_device
 from ucdver.spec.recipe import AugmentRecipe
 
 #: Columns of the uniform draws, one row a sample.
@@ -57,11 +58,11 @@ class Augment:
         if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.is_floating_point():
             raise ValueError(f"images must be float [B, 1 or 3, H, W], not {images.dtype} {tuple(images.shape)}")
         uniform, noise = self._drawn(images.shape)
-        uniform = _move(uniform, images)
+        uniform = to_device(uniform, images.device, images.dtype)
         draws = dict(zip(_DRAWS, uniform.unbind(1), strict=True))
         images = self._colours(self._geometry(images, draws), draws)
         if noise is not None:
-            images = images + self.recipe.noise * _move(noise, images)
+            images = images + self.recipe.noise * to_device(noise, images.device, images.dtype)
         if self.recipe.erase:
             images = torch.where(self._erased(images, draws), self.background, images)
         return images.clamp(0, 1)
@@ -132,7 +133,11 @@ class Augment:
         angle = 2 * math.pi * _around(uniform, self.recipe.hue)
         cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
         turn = torch.stack([zero + 1, zero, zero, zero, cos, -sin, zero, sin, cos], 1).view(-1, 3, 3)
-        matrices: Tensor = _move(_FROM_YIQ, uniform) @ turn @ _move(_TO_YIQ, uniform)
+        matrices: Tensor = (
+            to_device(_FROM_YIQ, uniform.device, uniform.dtype)
+            @ turn
+            @ to_device(_TO_YIQ, uniform.device, uniform.dtype)
+        )
         return matrices
 
     def _erased(self, images: Tensor, draws: dict[str, Tensor]) -> Tensor:
@@ -159,11 +164,4 @@ def _around(uniform: Tensor, half_width: float) -> Tensor:
 
 def _luma(images: Tensor) -> Tensor:
     weights = _LUMA if images.shape[1] == 3 else (1.0,)
-    return _move(torch.tensor(weights), images)
-
-
-def _move(drawn: Tensor, images: Tensor) -> Tensor:
-    """Bring a CPU tensor to the images' device and type without waiting for the device."""
-    if images.device.type == "cuda":
-        drawn = drawn.pin_memory()
-    return drawn.to(images.device, images.dtype, non_blocking=True)
+    return to_device(torch.tensor(weights), images.device, images.dtype)

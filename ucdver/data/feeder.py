@@ -11,6 +11,7 @@ from ucdver.data.augment import Augment
 from ucdver.data.batches import Batch, LabeledBatch, UnlabeledBatch
 from ucdver.data.rows import MappedRows, Rows, ViewedRows
 from ucdver.data.sampler import CounterSampler
+from ucdver.data.transfer import to_device
 from ucdver.data.views import TargetView, TaskData
 from ucdver.errors import SpecError
 from ucdver.spec.protocol import Phase
@@ -87,9 +88,9 @@ class Feeder:
         target: UnlabeledBatch | None = None
         if phase.source:
             rows = self._rows("source", start, step_in_phase, self._source.images.count)
-            pictures = self._pictures(self._source, rows)
-            ids = rows.to(self.device)
-            extras = self._source.extras(rows)
+            ids = to_device(rows, self.device)
+            pictures = self._pictures(self._source, rows, ids)
+            extras = self._source.extras(rows, ids)
             source = LabeledBatch(ids, pictures, self._labels[ids], self._domains[ids], extras)
         if phase.target:
             shown = self._shown_target(phase)
@@ -97,9 +98,8 @@ class Feeder:
                 self._pass_over(shown)
             else:
                 rows = self._rows("target", start, step_in_phase, len(shown.images))
-                target = UnlabeledBatch(
-                    rows.to(self.device), self._pictures(self._target, rows), self._target.extras(rows)
-                )
+                ids = to_device(rows, self.device)
+                target = UnlabeledBatch(ids, self._pictures(self._target, rows, ids), self._target.extras(rows, ids))
         return Batch(step_in_phase, total_in_phase, phase.name, source, target)
 
     def steps_per_epoch(self, phase: Phase) -> int:
@@ -131,8 +131,8 @@ class Feeder:
             if isinstance(rows, ViewedRows):
                 rows.draw(self._batch_size)
 
-    def _pictures(self, images: _Side, rows: Tensor) -> Tensor:
-        gathered = images.images.gather(rows)
+    def _pictures(self, images: _Side, rows: Tensor, ids: Tensor) -> Tensor:
+        gathered = images.images.gather(rows, ids)
         if self._augment is None or gathered.dtype != torch.uint8:
             return to_float(gathered)
         return self._augment(to_float(gathered))
@@ -145,9 +145,9 @@ class _Side:
         self.images = _Held(images, device)
         self._extras = {name: _Held(rows, device) for name, rows in extras.items()}
 
-    def extras(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return the annotations of the given rows on the device, by name."""
-        return {name: to_extra(held.gather(rows)) for name, held in self._extras.items()}
+    def extras(self, rows: Tensor, ids: Tensor) -> dict[str, Tensor]:
+        """Return the annotations of the given rows, which `ids` are on the device, by name."""
+        return {name: to_extra(held.gather(rows, ids)) for name, held in self._extras.items()}
 
 
 class _Held:
@@ -161,13 +161,17 @@ class _Held:
         fits = device.type == "cuda" and stored.nbytes < RESIDENT_BYTES
         self._rows = _moved(stored, device) if fits else stored
 
-    def gather(self, rows: Tensor) -> Tensor:
-        """Return the given rows on the device, as they are stored; of those with versions one each, drawn anew."""
+    def gather(self, rows: Tensor, ids: Tensor) -> Tensor:
+        """Return the given rows on the device, as they are stored; of those with versions one each, drawn anew.
+
+        `ids` are the same rows on the device, so that they go there once a step.
+        """
         held = self._rows
         if self._viewed is not None:
             rows = rows * self._viewed.views + self._viewed.draw(len(rows))
+            ids = to_device(rows, self._device)
         if isinstance(held, Tensor) and held.device.type == self._device.type:
-            return held.index_select(0, rows.to(self._device))
+            return held.index_select(0, ids)
         if self._device.type == "cpu":
             return held[rows]
         # A pinned buffer of its own for each batch: the copy may still run when the next one is gathered.

@@ -39,7 +39,7 @@ class TargetOutputs:
 
 @dataclass(frozen=True)
 class MixedOutputs:
-    """What the method gives on pairs of target images, mixed pixel by pixel.
+    """What the method gives on pairs of target images, mixed pixel by pixel, or by feature on a frozen backbone.
 
     Attributes:
         logits: float32 [M, K] of the mixed images.
@@ -83,7 +83,11 @@ READABLE = (*PARTS, "step", "labelled_target")
 
 
 def read_part(path: Path, name: str) -> SourceOutputs | TargetOutputs | MixedOutputs:
-    """Return one part of a file of outputs; where the file or the part is lacking or empty, that is a DataError."""
+    """Return one part of a file of outputs.
+
+    Raises:
+        DataError: the file or the part is lacking, empty, or holds a number that is not finite.
+    """
     kind = PARTS[name]
     hint = "run it again with --rerun always"
     try:
@@ -97,4 +101,7 @@ def read_part(path: Path, name: str) -> SourceOutputs | TargetOutputs | MixedOut
         raise DataError(f"{path} cannot be read: {error}", hint) from error
     if not len(tensors["logits"]):
         raise DataError(f"{path}: {name} has no images")
+    for key, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise DataError(f"{path}: the {key} of {name} are not all finite: training had left the finite numbers")
     return kind(**{key: value.float() if value.is_floating_point() else value for key, value in tensors.items()})
