@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ucdver import WeightsError
+from ucdver_kcdp.pictures import to_rgb
 
 #: Classes of transformers by what a model's configuration calls itself.
 _CLASSES = {
@@ -124,5 +125,5 @@ class Captioner:
 
     def _read(self, images: Sequence[Tensor], prompts: Sequence[str]) -> Any:
         asked = {"text": list(prompts), "truncation": True} if any(prompts) else {}
-        pictures = [image.permute(1, 2, 0).numpy() for image in images]
+        pictures = [to_rgb(image) for image in images]
         return self._processor(images=pictures, return_tensors="pt", padding=True, **asked).to(self._device)

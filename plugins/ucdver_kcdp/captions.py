@@ -11,7 +11,16 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from ucdver import Annotator, AnnotatorConfig, ImageRecipe, Item, SourceInput, folder_sha256, sha256_if_here
+from ucdver import (
+    Annotator,
+    AnnotatorConfig,
+    ImageRecipe,
+    Item,
+    SourceInput,
+    WeightsError,
+    folder_sha256,
+    sha256_if_here,
+)
 from ucdver_kcdp.captioner import Captioner, Decoding
 from ucdver_kcdp.clip_space import ClipSpace
 from ucdver_kcdp.emotion_words import without_emotion_words
@@ -24,7 +33,7 @@ CAPTIONER = "Salesforce/blip-image-captioning-large"
 #: What the paper's release used: 16 GB of weights.
 RELEASED_CAPTIONER = "Salesforce/instructblip-flan-t5-xl"
 RETRIEVER = "openai/clip-vit-base-patch32"
-FILES = ("*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.model")
+FILES = ("*.json", "*.safetensors", "merges.txt", "vocab.txt", "*.model", "qformer_tokenizer/*")
 
 #: Asks for what is to be seen. A captioner without instructions (BLIP) is asked nothing.
 NEUTRAL = "Describe in one sentence who or what is shown in the picture, and what they do."
@@ -113,10 +122,8 @@ class Captions(Annotator):
 
     @classmethod
     def image_recipe(cls, config: Config, suite: ImageRecipe) -> ImageRecipe:
-        """Return the suite's drawing, at the captioner's size and in colour; the suite's own where no model looks."""
-        if config.source == "text":
-            return suite
-        return suite.model_copy(update={"size": config.size, "channels": 3})
+        """Return the suite's drawing, at the captioner's size; the suite's own where no model looks."""
+        return suite if config.source == "text" else suite.model_copy(update={"size": config.size})
 
     @classmethod
     def source_reads(cls, config: Config) -> tuple[SourceInput, ...]:
@@ -129,15 +136,17 @@ class Captions(Annotator):
 
     def annotate(self, items: Sequence[Item]) -> list[str]:
         """Return one caption an item."""
-        if self._captioner is None:
+        if self.config.source == "text":
             found = [item.text for item in items]
         else:
+            # None only where `retrieval` was not shown the sources, and a target's own text must not stand in.
+            assert self._captioner is not None, "see_sources comes first"
             found = self._captioner.captions([item.image for item in items])
         return [without_emotion_words(text) for text in found] if self.config.emotion_words == "mask" else found
 
 
 class _Captioner(Protocol):
-    """Whatever writes captions of pictures, each uint8 [3, H, W]."""
+    """Whatever writes captions of pictures, each uint8 [C, H, W]."""
 
     def captions(self, images: Sequence[Tensor]) -> list[str]: ...
 
@@ -148,6 +157,11 @@ def _captioner(config: Captions.Config, device: torch.device) -> _Captioner:
     folder = model_folder(config.model, FILES, f"'model' in {_TABLE}", fetch=True)
     model = Captioner(folder, config.model, _TABLE, device, looks=structured)
     how = Decoding(config.beams, config.repetition_penalty, config.min_new_tokens, config.max_new_tokens)
+    if not model.is_instructed and config.prompt == "emotion":
+        raise WeightsError(
+            f"'{config.model}' follows no instruction, and prompt = \"emotion\" asks a question",
+            f"name InstructBLIP or BLIP-2 in {_TABLE}, or set prompt to the beginning of a sentence",
+        )
     # BLIP is no instructed model: a prompt is the beginning of what it writes, so the neutral question is left out.
     unasked = not model.is_instructed and config.prompt == "neutral"
     prompt = "" if unasked else _PROMPTS.get(config.prompt, config.prompt)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: Ours: how much of the running covariances survives a batch.
+from ucdver_kcdp.cliea import TEMPERATURE
+
+#: Ours: how much of the running covariances survives a batch, once a hundred have been seen; before that they are plain
+#: means, so that nothing is left of how they began.
 DECAY = 0.99
 #: Ours: what is added to the covariances' diagonals, as a part of their mean, before they are inverted.
 RIDGE = 1e-2
@@ -77,7 +80,7 @@ class CESA(nn.Module):
         prompts: tokens [K, L, d]. prompt_mask: [K, L], 1 at real tokens.
         rank: of the subspaces; ours.
         anchors: M, how many source pairs the CKA is taken with; ours.
-        temperature: ours; what M * CKA is divided by.
+        temperature: what M * CKA is divided by.
     """
 
     prompts: Tensor
@@ -91,6 +94,7 @@ class CESA(nn.Module):
     to_k: Tensor
     anchors_v: Tensor
     anchors_k: Tensor
+    batches: Tensor
 
     def __init__(
         self,
@@ -99,7 +103,7 @@ class CESA(nn.Module):
         prompt_mask: Tensor,
         rank: int = 32,
         anchors: int = 64,
-        temperature: float = 0.1,
+        temperature: float = TEMPERATURE,
     ) -> None:
         super().__init__()
         width = prompts.shape[2]
@@ -117,9 +121,15 @@ class CESA(nn.Module):
             "to_k": torch.linalg.qr(torch.randn(width, rank))[0],
             "anchors_v": torch.randn(anchors, visual_width),
             "anchors_k": torch.randn(anchors, width),
+            "batches": torch.zeros(()),
         }
         for name, value in start.items():
             self.register_buffer(name, value)
+
+    @property
+    def scale(self) -> float:
+        """What a logit is multiplied with to be a CKA."""
+        return self.temperature / len(self.anchors_v)
 
     def forward(self, visual: Tensor, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return logits [B, K]; see `Alignment` in cliea.py."""
@@ -147,18 +157,20 @@ class CESA(nn.Module):
         emotions = self.emotions(knowledge, mask)
         true = emotions[torch.arange(len(labels), device=labels.device), labels]
         seen = visual.detach().float()
-        self.mean_v.lerp_(seen.mean(0), 1 - DECAY)
-        self.mean_k.lerp_(true.mean(0), 1 - DECAY)
+        self.batches += 1
+        weight = (1 / self.batches).clamp_min(1 - DECAY)
+        self.mean_v.lerp_(seen.mean(0), weight)
+        self.mean_k.lerp_(true.mean(0), weight)
         v, k = seen - self.mean_v, true - self.mean_k
         for held, now in ((self.vv, v.T @ v), (self.kk, k.T @ k), (self.vk, v.T @ k)):
-            held.lerp_(now / len(labels), 1 - DECAY)
+            held.lerp_(now / len(labels), weight)
         self.anchors_v.copy_(torch.cat([self.anchors_v, seen])[-len(self.anchors_v) :])
         self.anchors_k.copy_(torch.cat([self.anchors_k, true])[-len(self.anchors_k) :])
 
     @torch.no_grad()
     def refit(self) -> None:
         """Fit the subspaces to the covariances as they are now; before any batch they stay as drawn."""
-        if bool(self.vk.any()):
+        if bool(self.batches):
             to_v, to_k = cca(self.vv, self.kk, self.vk, self.to_v.shape[1])
             self.to_v.copy_(to_v)
             self.to_k.copy_(to_k)

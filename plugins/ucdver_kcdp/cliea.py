@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ucdver import SpecError
 from ucdver_kcdp.shared_attention import pooled_attention
 
 Pool = Literal["mean", "masked_mean", "label_tokens"]
@@ -25,6 +26,11 @@ HEADS = 8
 
 class Alignment(Protocol):
     """What gives the fit [B, K] of every class's prompt to an image: CLIEA, or CESA in its place."""
+
+    @property
+    def scale(self) -> float:
+        """What a logit is multiplied with to be the fit itself, at most 1: a cosine, or a CKA."""
+        ...
 
     def __call__(self, visual: Tensor, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return logits [B, K] for visual [B, D], knowledge [B, T, d] and mask [B, T] (1 at real tokens)."""
@@ -65,6 +71,10 @@ class CLIEA(nn.Module):
         heads: int = HEADS,
     ) -> None:
         super().__init__()
+        if prompts.shape[2] % heads:
+            raise SpecError(
+                f"{heads} heads do not divide the prompts' {prompts.shape[2]} channels", "set another 'heads'"
+            )
         self.pool = pool
         self.temperature = temperature
         self.register_buffer("prompts", prompts)
@@ -73,6 +83,11 @@ class CLIEA(nn.Module):
         self.reach = prompt_mask.shape[1] if prompt_mask.is_meta else int(prompt_mask.sum(0).nonzero().max()) + 1
         self.attention = nn.MultiheadAttention(prompts.shape[2], heads, batch_first=True)
         self.mapping = nn.Linear(visual_width, prompts.shape[2])
+
+    @property
+    def scale(self) -> float:
+        """What a logit is multiplied with to be a cosine."""
+        return self.temperature
 
     def forward(self, visual: Tensor, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return logits [B, K]; see `Alignment`."""
@@ -115,13 +130,11 @@ def alignment_logits(visual: Tensor, emotions: Tensor, temperature: float = TEMP
     return F.cosine_similarity(visual.unsqueeze(1).float(), emotions.float(), dim=2) / temperature
 
 
-def contrastive_loss(
-    logits: Tensor, labels: Tensor, counterfactuals: bool = True, scale: float = TEMPERATURE
-) -> Tensor:
+def contrastive_loss(logits: Tensor, labels: Tensor, counterfactuals: bool = True, scale: float = 1.0) -> Tensor:
     """Return the mean loss of alignment logits [B, K] with labels [B].
 
     The factual prompt against its counterfactuals, cross entropy. Without `counterfactuals` (an ablation) the factual
-    alignment alone is drawn to its largest value, 1 - cosine, the cosine being logits * `scale`.
+    alignment alone is drawn to its largest value: 1 - logit * `scale`, which is 1 - cosine with `Alignment.scale`.
     """
     if counterfactuals:
         return F.cross_entropy(logits, labels)

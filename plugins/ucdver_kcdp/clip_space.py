@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ucdver import WeightsError
+from ucdver_kcdp.pictures import to_rgb
 
 
 class ClipSpace:
@@ -38,8 +39,8 @@ class ClipSpace:
 
     @torch.no_grad()
     def pictures(self, images: Sequence[Tensor]) -> Tensor:
-        """Return unit vectors [n, d] of pictures, each uint8 [3, H, W]."""
-        pictures = [image.permute(1, 2, 0).numpy() for image in images]
+        """Return unit vectors [n, d] of pictures, each uint8 [C, H, W]."""
+        pictures = [to_rgb(image) for image in images]
         read = self._processor(images=pictures, return_tensors="pt").to(self._device)
         return F.normalize(_embedding(self._model.get_image_features(**read)), dim=1)
 

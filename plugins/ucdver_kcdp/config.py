@@ -20,6 +20,8 @@ FAITHFUL: Mapping[str, Any] = {
     "knowledge_form": "released",
     "moe_text": "released",
     "balance": "released",
+    "pool": "mean",
+    "detach_maps": True,
     "supervised_twice": True,
     "target": 1.0,
     "warmup": 0.0,
@@ -58,7 +60,9 @@ class KCDPConfig(MethodConfig):
     knowledge: Literal["caption+triples", "caption", "triples", "none"] = "caption+triples"
     text_encoder: Literal["clip", "minilm", "hashed"] = "clip"
     text_model: str = Field(default="", description="minilm: a folder in place of the installed package's")
-    knowledge_form: Literal["mean", "released"] = Field(default="mean", description="triples averaged, or summed fused")
+    knowledge_form: Literal["mean", "summed", "fused", "released"] = Field(
+        default="mean", description="triples averaged or summed; words fused; released: both"
+    )
 
     # Prediction.
     head: Literal["moe", "linear"] = "moe"
@@ -110,8 +114,10 @@ class KCDPConfig(MethodConfig):
             raise ValueError("cached features without knowledge are of CLIP's empty prompt: set cached = false")
         if self.cached_latents and self.latent == "scaled_sample":
             raise ValueError("latents that are computed once are the posterior's mean: set latent = 'scaled'")
-        if self.knowledge_form == "released" and self.text_encoder != "clip":
-            raise ValueError("the released form of the knowledge is CLIP's: set knowledge_form = 'mean'")
+        if self.knowledge_form != "mean" and self.text_encoder != "clip":
+            raise ValueError("other forms of the knowledge are CLIP's: set knowledge_form = 'mean'")
+        if self.uses_cache and self.knowledge_form in ("summed", "fused"):
+            raise ValueError("features are cached with the mean or the released form: set cached = false")
         if "{}" not in self.template:
             raise ValueError("the template needs {} where the emotion's word goes")
         return self
@@ -151,6 +157,6 @@ class KCDPConfig(MethodConfig):
 
     @property
     def _suffix(self) -> str:
-        if self.knowledge_form == "released":
-            return "_released"
+        if self.knowledge_form != "mean":
+            return f"_{self.knowledge_form}"
         return "" if self.text_encoder == "clip" else f"_{self.text_encoder}"

@@ -44,14 +44,10 @@ def estimated_cost(config: KCDPConfig) -> dict[str, Any]:
     read, seen = _perceive(perceiver)
     trained = sum(p.numel() for m in (perceiver, heads) for p in m.parameters() if p.requires_grad)
     passes = {"lora": 2, "full": 3, "frozen": 1}[config.mode] + (config.checkpointing and config.mode != "frozen")
-    images = 2 * BATCH
-    extra_views = BATCH if config.teacher else 0
-    step = images * (seen["vae"] + passes * seen["unet"]) + extra_views * (seen["vae"] + seen["unet"])
-    if config.uses_cache:
-        # Once an image instead of at every step; the steps themselves are too little to count.
-        step = seen["vae"] + seen["unet"]
-    resident = 4 * (encoder_parameters + unet_parameters + _count(heads) + 3 * trained)
-    saved = read * images if config.mode != "frozen" else 0
+    step, alone = (_step(config, seen, passes, with_target) for with_target in (True, False))
+    teacher = trained if config.teacher else 0
+    resident = 4 * (encoder_parameters + unet_parameters + _count(heads) + 3 * trained + teacher)
+    saved = read * 2 * BATCH if config.mode != "frozen" else 0
     return {
         "counted_for": f"Stable Diffusion 1.5, {SIZE} x {SIZE}, {BATCH} source and {BATCH} target images a step",
         "parameters_unet": unet_parameters,
@@ -60,18 +56,41 @@ def estimated_cost(config: KCDPConfig) -> dict[str, Any]:
         "parameters_trained": trained,
         "multiply_adds_an_image_vae": f"{seen['vae'] / 1e9:.1f} G",
         "multiply_adds_an_image_unet": f"{seen['unet'] / 1e9:.1f} G",
-        "multiply_adds_a_step": "cached: none of the U-Net's" if config.uses_cache else f"{step / 1e12:.1f} T",
+        "multiply_adds_a_step": _told(config, step, alone),
         "memory_weights_and_optimiser": f"{resident / 2**30:.1f} GiB in float32",
         "memory_activations": f"{saved / 2 / 2**30:.1f} GiB in bfloat16, the U-Net's",
         "device": f"{DEVICE}, {REACHED:.0%} of {PEAK_MACS / 1e12:.0f} T multiply-adds a second assumed",
-        "hours": _hours(config, step),
+        "hours": _hours(config, seen, step, alone),
     }
 
 
-def _hours(config: KCDPConfig, step: float) -> str:
+def _step(config: KCDPConfig, seen: dict[str, float], passes: int, with_target: bool) -> float:
+    """Return the multiply-adds of VAE and U-Net in one step, with the target's images or before they are read.
+
+    The teacher reads the target once more, forwards alone and on the latents that the student reads, unless these are
+    samples.
+    """
+    encoder = 0.0 if config.cached_latents else seen["vae"]
+    step = (2 if with_target else 1) * BATCH * (encoder + passes * seen["unet"])
+    if with_target and config.teacher:
+        step += BATCH * (seen["unet"] + (encoder if config.latent == "scaled_sample" else 0))
+    return step
+
+
+def _told(config: KCDPConfig, step: float, alone: float) -> str:
     if config.uses_cache:
-        return f"{1e5 * step / (PEAK_MACS * REACHED) / 3600:.2f} for the features of 100,000 images, once"
-    return f"{STEPS * step / (PEAK_MACS * REACHED) / 3600:.1f} for {STEPS:,} steps, the release's ten epochs"
+        return "cached: none of the U-Net's"
+    before = f"; {alone / 1e12:.1f} T in the first {config.warmup:.0%}, of the source alone" if config.warmup else ""
+    return f"{step / 1e12:.1f} T{before}"
+
+
+def _hours(config: KCDPConfig, seen: dict[str, float], step: float, alone: float) -> str:
+    rate = 3600 * PEAK_MACS * REACHED
+    if config.uses_cache:
+        # Once an image instead of at every step; the steps themselves are too little to count.
+        return f"{1e5 * (seen['vae'] + seen['unet']) / rate:.2f} for the features of 100,000 images, once"
+    mean = config.warmup * alone + (1 - config.warmup) * step
+    return f"{STEPS * mean / rate:.1f} for {STEPS:,} steps, the release's ten epochs"
 
 
 def _heads(config: KCDPConfig, perceiver: DiffusionPerceiver) -> nn.Module:

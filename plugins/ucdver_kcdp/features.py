@@ -114,7 +114,13 @@ class PlainFeatures(Features):
 
 
 class ReleasedFeatures(Features):
-    """With the knowledge as released."""
+    """With the knowledge as released, and by default read as released."""
+
+    class Config(Features.Config):
+        """As elsewhere, but for the defaults of `normalisation` and `latent`, which are the preset `faithful`'s."""
+
+        normalisation: Literal["minus_one_to_one", "imagenet_once", "imagenet_twice"] = "imagenet_twice"
+        latent: Literal["scaled", "unscaled"] = "unscaled"
 
     knowledge = "kcdp_knowledge_released"
 

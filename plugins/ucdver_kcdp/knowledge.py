@@ -52,8 +52,10 @@ class ClipKnowledge(Annotator):
     dtype = "float16"
     batch_size = 256
     kind: ClassVar[Kind] = "clip"
-    #: The release joins a triple's words with nothing, and sums the triples, so that the norm grows with their number.
-    released: ClassVar[bool] = False
+    #: What joins a triple's words; in the release nothing.
+    separator: ClassVar[str] = " "
+    #: The release sums the triples, so that the norm grows with their number.
+    summed: ClassVar[bool] = False
     #: The annotators that are read.
     caption: ClassVar[str] = "kcdp_caption"
     triples: ClassVar[str] = "kcdp_triples"
@@ -71,9 +73,8 @@ class ClipKnowledge(Annotator):
     def annotate(self, items: Sequence[Item]) -> Tensor:
         """Return the packed knowledge float32 [n, 2 L, d + 1] of n items."""
         captions = [str(item.annotation(self.caption)) for item in items]
-        separator = "" if self.released else " "
         texts = [
-            [triple.text(separator) for triple in read_triples(str(item.annotation(self.triples)))] or [caption]
+            [triple.text(self.separator) for triple in read_triples(str(item.annotation(self.triples)))] or [caption]
             for item, caption in zip(items, captions, strict=True)
         ]
         return torch.cat([encode(self.encoder, captions), self._pooled(texts)], dim=1)
@@ -85,14 +86,27 @@ class ClipKnowledge(Annotator):
         packed = encode(self.encoder, [text for own in texts for text in own])
         tokens = torch.zeros(len(texts), *packed.shape[1:]).index_add(0, owner, packed)
         mask = (tokens[..., -1:] > 0).to(tokens.dtype)
-        pooled = tokens[..., :-1] if self.released else tokens[..., :-1] / counts.view(-1, 1, 1)
+        pooled = tokens[..., :-1] if self.summed else tokens[..., :-1] / counts.view(-1, 1, 1)
         return torch.cat([pooled, mask], dim=2)
 
 
 class ReleasedKnowledge(ClipKnowledge):
     """As the release computes it: fused words, summed triples."""
 
-    released = True
+    separator = ""
+    summed = True
+
+
+class FusedKnowledge(ClipKnowledge):
+    """Fused words alone of what the release does."""
+
+    separator = ""
+
+
+class SummedKnowledge(ClipKnowledge):
+    """Summed triples alone of what the release does."""
+
+    summed = True
 
 
 class MiniLMKnowledge(ClipKnowledge):

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from ucdver import Backbone, Batch, Method, ParameterGroup, Prediction, TaskInfo, Views, both_images
+from ucdver import AnnotatorConfig, Backbone, Batch, Method, ParameterGroup, Prediction, TaskInfo, Views, both_images
+from ucdver_kcdp.cached import cached_misfit
 from ucdver_kcdp.config import KCDPConfig
 from ucdver_kcdp.diffusion import RANDOM_TINY
 from ucdver_kcdp.network import KCDPNetwork, Read
@@ -61,6 +62,11 @@ class KCDP(Method):
     def needed_extras(cls, config: KCDPConfig) -> tuple[str, ...]:
         """Return the annotators of the knowledge and of what is cached: the U-Net's features, or its latents."""
         return tuple(name for name in (config.knowledge_extra, config.features_extra, config.latents_extra) if name)
+
+    @classmethod
+    def extras_misfit(cls, config: KCDPConfig, annotators: Mapping[str, AnnotatorConfig]) -> str:
+        """Return which option of what was computed once is not the method's own: it would say what was never done."""
+        return cached_misfit(config, annotators)
 
     @classmethod
     def weights_sha256(cls, config: KCDPConfig, *, fetch: bool) -> str:
@@ -132,11 +138,12 @@ class KCDP(Method):
             self.network.alignment.refit()
 
     def _source(self, read: Read, batch: Batch) -> dict[str, Tensor]:
-        labels = batch.sources.labels
-        if self.network.alignment is not None:
-            knowledge = read.knowledge
-            self.network.alignment.observe(read.visual, knowledge.tokens, knowledge.mask, labels)
-        return source_losses(read.routed, read.alignment, labels, self.trade, self.config.counterfactuals)
+        labels, alignment = batch.sources.labels, self.network.alignment
+        if alignment is None:
+            return source_losses(read.routed, None, labels, self.trade)
+        alignment.observe(read.visual, read.knowledge.tokens, read.knowledge.mask, labels)
+        counterfactuals, scale = self.config.counterfactuals, alignment.scale
+        return source_losses(read.routed, read.alignment, labels, self.trade, counterfactuals, scale)
 
     def _taught(self, batch: Batch, latents: Tensor | None) -> Tensor | None:
         """Return the teacher's alignment logits of the target images, or None where there is no teacher."""

@@ -19,7 +19,7 @@ class Neighbours:
     what is the same pixel by pixel is passed over, and of several such images the first that has a text is kept.
 
     Args:
-        embed: gives unit vectors [n, d] of pictures, each uint8 [3, H, W].
+        embed: gives unit vectors [n, d] of pictures, each uint8 [C, H, W].
         top: how many neighbours' texts make a caption, nearest first.
         batches: the images that are shown of the task's sources, with their texts; those without one are left out.
 
@@ -48,7 +48,7 @@ class Neighbours:
         self._features = torch.cat(features)
 
     def captions(self, images: Sequence[Tensor]) -> list[str]:
-        """Return one caption for each picture, uint8 [3, H, W]; empty where there is no source image but itself."""
+        """Return one caption for each picture, uint8 [C, H, W]; empty where there is no source image but itself."""
         likeness = self._embed(images) @ self._features.T
         own = torch.tensor([self._number.get(_pixels(image), -1) for image in images], device=likeness.device)
         itself = own[:, None] == torch.arange(len(self._texts), device=likeness.device)

@@ -174,7 +174,7 @@ class KCDPNetwork(nn.Module):
     def _alignment(self, prompts: Tensor, mask: Tensor) -> CLIEA | CESA:
         config = self.config
         if config.alignment == "cesa":
-            return CESA(self.neck.num_features, prompts, mask, config.subspace, config.anchors)
+            return CESA(self.neck.num_features, prompts, mask, config.subspace, config.anchors, config.temperature)
         return CLIEA(self.neck.num_features, prompts, mask, config.pool, config.temperature, config.heads)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ucdver import PseudoLabels
-from ucdver_kcdp.cliea import TEMPERATURE, contrastive_loss
+from ucdver_kcdp.cliea import contrastive_loss
 from ucdver_kcdp.moe import Balance, Routed, balance_loss
 
 
@@ -28,7 +28,12 @@ class Trade:
 
 
 def source_losses(
-    routed: Routed, alignment: Tensor | None, labels: Tensor, trade: Trade, counterfactuals: bool = True
+    routed: Routed,
+    alignment: Tensor | None,
+    labels: Tensor,
+    trade: Trade,
+    counterfactuals: bool = True,
+    scale: float = 1.0,
 ) -> dict[str, Tensor]:
     """Return the source's losses by name, "source_total" being their weighted sum.
 
@@ -37,14 +42,14 @@ def source_losses(
         alignment: the alignment's logits [B, K], or None where there is none (universal cross-domain).
         labels: int64 [B].
         trade: the weights.
-        counterfactuals: see `contrastive_loss`.
+        counterfactuals, scale: see `contrastive_loss`.
     """
     supervised = F.cross_entropy(routed.logits, labels)
     balance = balance_loss(routed, trade.form)
     total = trade.supervised * supervised + trade.balance * balance
     losses = {"supervised": supervised, "balance": balance}
     if alignment is not None:
-        losses["contrastive"] = contrastive_loss(alignment, labels, counterfactuals, TEMPERATURE)
+        losses["contrastive"] = contrastive_loss(alignment, labels, counterfactuals, scale)
         total = total + trade.contrastive * losses["contrastive"]
     return {"source_total": total, **losses}
 

@@ -110,6 +110,7 @@ class DiffusionPerceiver(nn.Module):
 
     mean: Tensor
     std: Tensor
+    timestep: Tensor
 
     def __init__(self, diffusion: Diffusion, options: PerceptionOptions) -> None:
         super().__init__()
@@ -123,6 +124,8 @@ class DiffusionPerceiver(nn.Module):
             self.unet.enable_gradient_checkpointing()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        # On the device already: of a number the U-Net would make a tensor there, and wait for it, in every pass.
+        self.register_buffer("timestep", torch.tensor([TIMESTEP]), persistent=False)
         self.taps = taps_of(self.unet.config)
         groups = {tap.module: _cross_attentions(self.unet, tap) for tap in self.taps if tap.attentions}
         self.maps = MapReader(self.unet, groups, options.detach_maps)
@@ -177,8 +180,8 @@ class DiffusionPerceiver(nn.Module):
         """
         return self.read(self.latents(images), knowledge)
 
-    def read(self, latents: Tensor, knowledge: Tensor, timestep: int = TIMESTEP) -> list[Tensor]:
-        """Return the features of latents [B, 4, h, w], as `forward` does."""
+    def read(self, latents: Tensor, knowledge: Tensor, timestep: Tensor | None = None) -> list[Tensor]:
+        """Return the features of latents [B, 4, h, w], as `forward` does; at another `timestep`, int64 [1]."""
         if knowledge.shape[2] != self.width:
             raise SpecError(
                 f"the knowledge is {knowledge.shape[2]} wide, and the U-Net's cross-attention reads {self.width}",
@@ -186,7 +189,8 @@ class DiffusionPerceiver(nn.Module):
             )
         frozen = self.options.mode == "frozen"
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen), self._recording():
-            self.unet(latents, timestep, encoder_hidden_states=knowledge, return_dict=False)
+            at = self.timestep if timestep is None else timestep
+            self.unet(latents, at, encoder_hidden_states=knowledge, return_dict=False)
             return [self._with_maps(tap) for tap in self.taps]
 
     def _with_maps(self, tap: Tap) -> Tensor:

@@ -197,6 +197,8 @@ def _knowledge() -> list[AnnotatorSpec]:
             "the same as released: words fused, triples summed",
             STABLE_DIFFUSION_LICENCE,
         ),
+        "kcdp_knowledge_fused": ("FusedKnowledge", "the same with words fused alone", STABLE_DIFFUSION_LICENCE),
+        "kcdp_knowledge_summed": ("SummedKnowledge", "the same with triples summed alone", STABLE_DIFFUSION_LICENCE),
         "kcdp_knowledge_minilm": ("MiniLMKnowledge", "caption and triples as MiniLM tokens", "Apache-2.0"),
         "kcdp_knowledge_hashed": ("HashedKnowledge", "caption and triples as one random vector a word", ""),
     }

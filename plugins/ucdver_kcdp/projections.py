@@ -19,7 +19,7 @@ from ucdver_kcdp.model_files import EMOJI_SMALL, model_folder
 FILE = "image_text.safetensors"
 #: Ours: the width of the common space, and so of the tokens that the small U-Net attends to.
 WIDTH = 128
-#: Ours: tokens of a text; two phrases of the bank have about as many.
+#: Ours: tokens of a text. Two phrases of the bank have about as many; of nearly half of all pairs the end is cut off.
 LENGTH = 20
 HIDDEN, IMAGE_WIDTH, TEXT_WIDTH = 512, 1280, 384
 #: In the file's header: the sha256 of the EfficientNet-Lite0 weights that the projection was trained on.

@@ -20,7 +20,7 @@ from ucdver_kcdp.triples import Triples
 
 #: The side at which the small U-Net was trained.
 SIDE = 64
-#: Versions of a picture whose features are kept: the picture and seven augmented ones, 320 kB.
+#: Versions of a picture whose features are kept: the picture and seven augmented ones, 221 kB.
 VIEWS = 8
 
 
@@ -66,8 +66,8 @@ class SmallCaptions(Annotator):
 
     @classmethod
     def image_recipe(cls, config: Config, suite: ImageRecipe) -> ImageRecipe:
-        """Return the suite's drawing, at `size` and in colour."""
-        return suite.model_copy(update={"size": config.size, "channels": 3})
+        """Return the suite's drawing, at `size`."""
+        return suite.model_copy(update={"size": config.size})
 
     @classmethod
     def source_reads(cls, config: Config) -> tuple[SourceInput, ...]:
@@ -84,7 +84,7 @@ class SmallCaptions(Annotator):
         return self._neighbours.captions(images) if self._neighbours else self._bank.captions(self._seen(images))
 
     def _seen(self, images: Sequence[Tensor]) -> Tensor:
-        return self._model.pictures(torch.stack(list(images)).float() / 255)
+        return self._model.pictures(torch.stack(list(images)).expand(-1, 3, -1, -1).float() / 255)
 
 
 class SmallTriples(Triples):
@@ -107,7 +107,7 @@ class SmallKnowledge(ClipKnowledge):
 
 
 class SmallFeatures(Features):
-    """Of the small U-Net, at the size at which it was trained: 40 kB a view."""
+    """Of the small U-Net, at the size at which it was trained: 28 kB a view."""
 
     class Config(Features.Config):
         """As those of `kcdp_features`, but for the defaults."""

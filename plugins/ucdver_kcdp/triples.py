@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
-from ucdver import Annotator, AnnotatorConfig, Item
+import torch
+
+from ucdver import Annotator, AnnotatorConfig, DataError, Item
 from ucdver_kcdp.role_rules import RuleParser
 from ucdver_kcdp.roles import Frame
 from ucdver_kcdp.spacy_parser import SpacyParser, spacy_version
@@ -88,9 +90,29 @@ def write_triples(triples: Sequence[Triple]) -> str:
 
 
 def read_triples(text: str) -> list[Triple]:
-    """Return the triples of such a list; an empty text holds none."""
-    found = json.loads(text) if text else []
-    return [Triple(tuple(t["subject"]), tuple(t["verb"]), tuple(t["object"])) for t in found]
+    """Return the triples of such a list, in which a slot may also be one string; an empty text holds none.
+
+    Raises:
+        DataError: it is no such list, as what was imported for `kcdp_triples` may be.
+    """
+    try:
+        found = json.loads(text) if text else []
+        if not isinstance(found, list):
+            raise TypeError("not a list")
+        return [Triple(*(_spans(triple[slot]) for slot in ("subject", "verb", "object"))) for triple in found]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"'{text[:80]}' is no list of triples",
+            'kcdp_triples are a JSON list of {"subject": [...], "verb": [...], "object": [...]}, each of texts',
+        ) from error
+
+
+def _spans(slot: Any) -> tuple[str, ...]:
+    """Return the spans of a slot: a list of texts, or one text."""
+    spans = [slot] if isinstance(slot, str) else slot
+    if not isinstance(spans, list) or not all(isinstance(span, str) for span in spans):
+        raise TypeError("not texts")
+    return tuple(spans)
 
 
 class Triples(Annotator):
@@ -112,7 +134,10 @@ class Triples(Annotator):
         """Return what stands for spaCy's pipeline; the rules have no weights, and are part of this version."""
         return spacy_version(config.spacy_model) if config.parser == "spacy" else ""
 
+    def __init__(self, config: Config, device: torch.device) -> None:
+        super().__init__(config, device)
+        self._parser: Parser = RuleParser() if config.parser == "rules" else SpacyParser(config.spacy_model)
+
     def annotate(self, items: Sequence[Item]) -> list[str]:
         """Return one JSON list an item."""
-        parser: Parser = RuleParser() if self.config.parser == "rules" else SpacyParser(self.config.spacy_model)
-        return [write_triples(triples_of(str(item.annotation(self.caption)), parser)) for item in items]
+        return [write_triples(triples_of(str(item.annotation(self.caption)), self._parser)) for item in items]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from naive import kcdp as naive
 from torch import Tensor, nn
 
-from ucdver import PseudoLabels
+from ucdver import PseudoLabels, SpecError
 from ucdver_kcdp.cesa import CESA, cca, local_cka
 from ucdver_kcdp.cliea import CLIEA, contrastive_loss
 from ucdver_kcdp.moe import MixtureOfExperts, Routed, balance_loss
@@ -186,6 +186,27 @@ def test_cesa_tells_the_prompt_that_belongs_to_an_image_after_source_batches() -
     visual, knowledge, labels = pairs(999)
     found = made(visual, knowledge, torch.ones(24, 4)).argmax(1)
     assert float((found == labels).float().mean()) > 0.9
+
+
+def test_cesa_forgets_how_it_began_at_the_first_batch() -> None:
+    """Small features must not be lost beside the identity that the covariances begin as."""
+    torch.manual_seed(0)
+    made = CESA(3, drawn(2, 2, 4), torch.ones(2, 2), rank=2, anchors=8)
+    batches = [(1e-3 * drawn(10, 3, seed=s), 1e-3 * drawn(10, 4, 4, seed=s + 50)) for s in range(3)]
+    for visual, knowledge in batches:
+        made.observe(visual, knowledge, torch.ones(10, 4), torch.arange(10) % 2)
+    mean = torch.zeros(3)
+    expected = torch.zeros(3, 3)
+    for n, (visual, _) in enumerate(batches, start=1):
+        mean = mean + (visual.mean(0) - mean) / n
+        expected = expected + ((visual - mean).T @ (visual - mean) / 10 - expected) / n
+    torch.testing.assert_close(made.mean_v, mean)
+    torch.testing.assert_close(made.vv, expected)
+
+
+def test_heads_that_do_not_divide_the_width_are_refused_in_words() -> None:
+    with pytest.raises(SpecError, match="3 heads do not divide the prompts' 8 channels; set another 'heads'"):
+        CLIEA(4, drawn(2, 2, 8), torch.ones(2, 2), heads=3)
 
 
 def test_pseudo_labels_are_weighed_by_confidence_and_rarity() -> None:

@@ -179,10 +179,11 @@ def test_presets() -> None:
     faithful, fixed = KCDPConfig(preset="faithful"), KCDPConfig()
     for name, value in FAITHFUL.items():
         assert getattr(faithful, name) == value, name
-        # The grid and the weight of the target loss are the release's in both; kcdp_small has others.
-        assert value != getattr(KCDPSmallConfig() if name in ("grid", "target") else fixed, name), name
+        # Some are the release's in both; kcdp_small has others of them, and constant maps are everybody's.
+        if name != "detach_maps":
+            assert value != getattr(KCDPSmallConfig() if name in ("grid", "target", "pool") else fixed, name), name
     small = KCDPSmallConfig(preset="faithful", knowledge_form="mean")
-    assert (small.grid, small.target, small.warmup) == (1, 1.0, 0.0)
+    assert (small.grid, small.target, small.warmup, small.pool) == (1, 1.0, 0.0, "mean")
     assert KCDPConfig(preset="faithful", mode="lora").mode == "lora"
     # What is written out in full comes back the same, as a worker reads it.
     assert KCDPConfig(**faithful.model_dump()) == faithful
@@ -228,10 +229,18 @@ def test_cached_features_of_another_unet_are_refused() -> None:
         Layout(config, 4, 8 * 9 + 8 * 4 + 1)
 
 
-def test_the_cost_is_counted_without_weights() -> None:
-    told = KCDP.estimated_cost(KCDPConfig())
-    assert told["parameters_unet"] == 859_520_964
-    # Rank 8 on q, k, v and out of all sixteen cross-attentions.
-    lora = told["parameters_trained"] - told["parameters_neck_experts_alignment"]
-    assert lora == 795_648
-    assert "hours" in told
+def test_the_fit_that_is_drawn_near_without_counterfactuals_is_the_alignments_own() -> None:
+    """1 - cosine at any temperature, and 1 - CKA."""
+    cesa = {"alignment": "cesa", "subspace": 4, "anchors": 8}
+    variants: tuple[dict[str, Any], ...] = ({"temperature": 0.5}, {"temperature": 0.07}, cesa)
+    for options in variants:
+        made, given = method(counterfactuals=False, warmup=1.0, **options), batch()
+        found = made.step(given, 0.0)["contrastive"]
+        assert 0 <= found.item() <= 2
+        assert made.network.alignment is not None
+        made.eval()
+        with torch.no_grad():
+            read = made.network(given.sources.images, given.sources.extras)
+            assert read.alignment is not None
+            fits = read.alignment * made.network.alignment.scale
+        assert fits.abs().max() <= 1 + 1e-5

@@ -163,9 +163,17 @@ def test_no_map_survives_a_step_nor_a_failed_one() -> None:
     assert network.maps.held == 0
     with pytest.raises(SpecError, match="the knowledge is 31 wide"):
         network(pictures(), KNOWLEDGE[..., :31])
-    with pytest.raises(RuntimeError):
-        network.read(torch.randn(2, 3, 16, 16), KNOWLEDGE)
-    assert network.maps.held == 0
+    held: list[int] = []
+
+    def fail(*_: object) -> None:
+        held.append(network.maps.held)
+        raise RuntimeError("in the last block")
+
+    handle = network.unet.up_blocks[-1].register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="in the last block"):
+        network(pictures(), KNOWLEDGE)
+    handle.remove()
+    assert held[0] > 0 and network.maps.held == 0 and not network._features
     assert network(pictures(), KNOWLEDGE)[1].shape[1] == 8 + 10
 
 

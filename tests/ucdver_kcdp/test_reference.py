@@ -197,7 +197,7 @@ def test_features_and_maps_of_the_unet(tokens: int) -> None:
 
 def test_features_of_another_time_step() -> None:
     ref = case("ldm_unet_features_diffusersnames")
-    found = perceiver(ref).read(ref["in.latent"], ref["in.context154"], int(ref["in.timestep_b"]))
+    found = perceiver(ref).read(ref["in.latent"], ref["in.context154"], ref["in.timestep_b"].view(1))
     ref.check(found[0], "out.feat0_154_t500")
     ref.check(found[3], "out.feat3_154_t500")
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from ucdver.backbones.base import Backbone
+from ucdver.data.annotator import AnnotatorConfig
 from ucdver.data.batches import Batch
 
 
@@ -153,6 +154,16 @@ class Method(nn.Module):
         Batches carry them as `extras`, float32 or int64 [B, ...], and `predict` is given them.
         """
         return ()
+
+    @classmethod
+    def extras_misfit(cls, config: Any, annotators: Mapping[str, AnnotatorConfig]) -> str:
+        """Return why annotations that were made so do not go with the method's options, in words; empty where they do.
+
+        Args:
+            config: an instance of `Config`.
+            annotators: the options of each annotator that it reads, and of those that these read, by name.
+        """
+        return ""
 
     @classmethod
     def weights_sha256(cls, config: Any, *, fetch: bool) -> str:

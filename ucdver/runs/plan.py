@@ -14,7 +14,7 @@ from ucdver.data.division import Division, divide_task
 from ucdver.data.images import drawing_sha256
 from ucdver.data.labels import label_source
 from ucdver.data.shown import shown_sources
-from ucdver.errors import DataError, WeightsError
+from ucdver.errors import DataError, SpecError, WeightsError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
@@ -159,8 +159,12 @@ class _Planning:
 
     def _extras(self, method: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the annotations that a method needs, checked."""
-        names = method_class(self.registry, method).needed_extras(resolve_config(self.registry, method, options))
+        made, config = method_class(self.registry, method), resolve_config(self.registry, method, options)
+        names = made.needed_extras(config)
         self.annotators.check_extras(method, names)
+        read = {name: self.annotators.get(name).config for name in self.annotators.order(names)}
+        if misfit := made.extras_misfit(config, read):
+            raise SpecError(f"method '{method}': {misfit}", "give both the same options")
         return names
 
     def _seen_sources(self, task: Task, method: str) -> str:
