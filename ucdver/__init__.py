@@ -66,6 +66,8 @@ _PUBLIC = {
     "PseudoLabels": "ucdver.methods.base",
     "TaskInfo": "ucdver.methods.base",
     "Views": "ucdver.methods.base",
+    "at_least_float32": "ucdver.precision",
+    "no_autocast": "ucdver.precision",
 }
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ if TYPE_CHECKING:
     from ucdver.methods.base import PseudoLabels as PseudoLabels
     from ucdver.methods.base import TaskInfo as TaskInfo
     from ucdver.methods.base import Views as Views
+    from ucdver.precision import at_least_float32 as at_least_float32
+    from ucdver.precision import no_autocast as no_autocast
     from ucdver.selection.outputs import LabelledTarget as LabelledTarget
     from ucdver.selection.outputs import MixedOutputs as MixedOutputs
     from ucdver.selection.outputs import SourceOutputs as SourceOutputs

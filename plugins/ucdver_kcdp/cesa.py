@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ucdver import no_autocast
 from ucdver_kcdp.cliea import TEMPERATURE
 
 #: Ours: how much of the running covariances survives a batch, once a hundred have been seen; before that they are plain
@@ -134,7 +135,7 @@ class CESA(nn.Module):
     def forward(self, visual: Tensor, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return logits [B, K]; see `Alignment` in cliea.py."""
         emotions = self.emotions(knowledge, mask)
-        with torch.autocast(visual.device.type, enabled=False):
+        with no_autocast(visual):
             scores = local_cka(
                 (self.anchors_v - self.mean_v) @ self.to_v,
                 (self.anchors_k - self.mean_k) @ self.to_k,

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ucdver import at_least_float32, no_autocast
 from ucdver_tgca_pvt.blocks import STD
 from ucdver_tgca_pvt.spectrum import Spectrum
 
@@ -76,8 +77,8 @@ class FrequencyGate(nn.Module):
         Transformed in float32 at least: in half precision the transforms exist for powers of two alone. What is added
         is transformed back alone, the map itself being where it came from.
         """
-        with torch.autocast(x.device.type, enabled=False):
-            wide = x if x.dtype in (torch.float32, torch.float64) else x.float()
+        with no_autocast(x):
+            wide = at_least_float32(x)
             # U + i V before the rectifier: one complex affine map, (R + i S) Y + (rb + i ib).
             spectrum = self._spectrum(wide)
             mapped = self._map(torch.complex(self.r, self.i), spectrum.of(wide))

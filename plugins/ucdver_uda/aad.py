@@ -7,8 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, TaskInfo, Views
-from ucdver_uda.precision import at_least_float32, no_autocast
+from ucdver import Backbone, Batch, TaskInfo, Views, at_least_float32, no_autocast
 from ucdver_uda.source_free import SourceFree, SourceFreeConfig
 from ucdver_uda.target_memory import TargetMemory
 

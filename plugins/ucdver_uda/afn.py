@@ -6,9 +6,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Batch, Method, MethodConfig, both_images
+from ucdver import Batch, Method, MethodConfig, at_least_float32, both_images
 from ucdver_uda.entropy import entropy
-from ucdver_uda.precision import at_least_float32
 
 
 def norm_step_loss(features: Tensor, delta: float) -> Tensor:

@@ -7,11 +7,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Batch, both_images
+from ucdver import Batch, at_least_float32, both_images, no_autocast
 from ucdver_uda.dann import DANN
 from ucdver_uda.domain_discriminator import domain_loss
 from ucdver_uda.gradient_reversal import reversal_coefficient, reverse_gradient
-from ucdver_uda.precision import at_least_float32, no_autocast
 
 #: Squarings of a Gram matrix: its power is 2^18, so that two eigenvalues that differ by 1e-5 of their size are apart.
 SQUARINGS = 18

@@ -8,8 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Batch, Method, MethodConfig
-from ucdver_uda.precision import at_least_float32, no_autocast
+from ucdver import Batch, Method, MethodConfig, at_least_float32, no_autocast
 
 
 def moments(features: Tensor, member: Tensor) -> tuple[Tensor, Tensor, Tensor]:

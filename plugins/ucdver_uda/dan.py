@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ucdver import at_least_float32, no_autocast
 from ucdver_uda.aligned_features import AlignedFeatures, AlignedFeaturesConfig
 from ucdver_uda.mmd import Estimator, adaptive_kernels, mmd
-from ucdver_uda.precision import at_least_float32, no_autocast
 
 
 def mk_mmd(source: Tensor, target: Tensor, estimator: Estimator) -> Tensor:

@@ -7,9 +7,8 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from ucdver import SpecError
+from ucdver import SpecError, at_least_float32, no_autocast
 from ucdver_uda.aligned_features import AlignedFeatures, AlignedFeaturesConfig
-from ucdver_uda.precision import at_least_float32, no_autocast
 
 Normalisation = Literal["deep_coral", "coral", "domainbed"]
 

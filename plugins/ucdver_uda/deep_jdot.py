@@ -9,8 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Batch, Method, MethodConfig, both_images
-from ucdver_uda.precision import at_least_float32, no_autocast
+from ucdver import Batch, Method, MethodConfig, at_least_float32, both_images, no_autocast
 
 
 @torch.no_grad()

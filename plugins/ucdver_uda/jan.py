@@ -6,10 +6,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, Method, MethodConfig, TaskInfo, both_images
+from ucdver import Backbone, Batch, Method, MethodConfig, TaskInfo, at_least_float32, both_images, no_autocast
 from ucdver_uda.gradient_reversal import reverse_gradient
 from ucdver_uda.mmd import Estimator, adaptive_kernels, fixed_kernel, mmd
-from ucdver_uda.precision import at_least_float32, no_autocast
 
 #: Bandwidth of the kernel on predictions, in the authors' code (https://github.com/thuml/Xlearn) and in TLlib.
 SIGMA = 0.92

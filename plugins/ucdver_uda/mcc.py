@@ -6,9 +6,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Batch, Method, MethodConfig, both_images
+from ucdver import Batch, Method, MethodConfig, at_least_float32, both_images, no_autocast
 from ucdver_uda.entropy import certainty
-from ucdver_uda.precision import at_least_float32, no_autocast
 
 #: A class that no image of the batch gives this much probability mass has an empty row, not 0 / 0.
 MIN_ROW = 1e-18

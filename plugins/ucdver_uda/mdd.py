@@ -7,9 +7,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, Method, MethodConfig, TaskInfo, both_images
+from ucdver import Backbone, Batch, Method, MethodConfig, TaskInfo, at_least_float32, both_images
 from ucdver_uda.gradient_reversal import reversal_coefficient, reverse_gradient
-from ucdver_uda.precision import at_least_float32
 
 #: Inside the logarithm, in TLlib; the authors' code clamps at 1e-7 (https://github.com/thuml/MDD).
 OFFSET = 1e-6

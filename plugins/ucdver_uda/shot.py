@@ -8,9 +8,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, ParameterGroup, TaskInfo, Views
+from ucdver import Backbone, Batch, ParameterGroup, TaskInfo, Views, at_least_float32
 from ucdver_uda.entropy import EPSILON, entropy
-from ucdver_uda.precision import at_least_float32
 from ucdver_uda.shot_labels import Distance, pseudo_labels
 from ucdver_uda.source_free import SourceFree, SourceFreeConfig
 from ucdver_uda.target_memory import TargetMemory

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver_uda.precision import at_least_float32
+from ucdver import at_least_float32
 
 Distance = Literal["cosine", "euclidean"]
 

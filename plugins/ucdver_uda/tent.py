@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor, nn
 
-from ucdver import Batch, ParameterGroup, SpecError
-from ucdver_uda.precision import at_least_float32
+from ucdver import Batch, ParameterGroup, SpecError, at_least_float32
 from ucdver_uda.source_free import SourceFree, SourceFreeConfig
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)

@@ -8,11 +8,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import Backbone, Batch, Method, MethodConfig, TaskInfo, both_images
+from ucdver import Backbone, Batch, Method, MethodConfig, TaskInfo, at_least_float32, both_images
 from ucdver_uda.domain_discriminator import DomainDiscriminator, domain_loss
 from ucdver_uda.entropy import certainty_weights
 from ucdver_uda.gradient_reversal import reversal_coefficient, reverse_gradient
-from ucdver_uda.precision import at_least_float32
 
 
 def positive_features(features: Tensor, weight: Tensor, labels: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.kcdp_methods import SMALL, TOKENS, batch, method
+from support.meta_device import step_on_meta
 
 from ucdver import Batch, SpecError, WeightsError
 from ucdver.methods.config import resolve_config
@@ -244,3 +245,16 @@ def test_the_fit_that_is_drawn_near_without_counterfactuals_is_the_alignments_ow
             assert read.alignment is not None
             fits = read.alignment * made.network.alignment.scale
         assert fits.abs().max() <= 1 + 1e-5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"mode": "full"}, {"checkpointing": True}, {"balance": "switch"}, {"balance": "released"},
+     {"counterfactuals": False}, {"pool": "label_tokens"}, {"knowledge": "none"}, {"detach_maps": False},
+     {"latent": "scaled_sample"}, {"alignment": "cesa", "subspace": 4, "anchors": 8},
+     {"teacher": 0.0, "class_balance": 1.0}, {"head": "linear"}],
+    ids=str,
+)  # fmt: skip
+def test_no_step_reads_anything_back(options: dict[str, Any]) -> None:
+    losses = step_on_meta(method(**options), batch(), 0.5)
+    assert "target" in losses

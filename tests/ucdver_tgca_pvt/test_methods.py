@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.meta_device import step_on_meta
 from torch import Tensor, nn
 
 from ucdver import Backbone, Batch, LabeledBatch, SpecError, TaskInfo
@@ -98,6 +99,14 @@ def test_a_gradient_reaches_every_parameter(options: dict[str, Any]) -> None:
         # Keys' biases shift all scores of a query alike; a squeeze of one unit may be rectified for every picture.
         if not name.endswith("key.bias") and ".SE" not in name:
             assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("options", [{}, {"preset": "fixed"}, {"topic": "row"}])
+def test_no_step_reads_anything_back(options: dict[str, Any]) -> None:
+    zeros = torch.zeros(5, dtype=torch.long)
+    extras = {"topic": torch.tensor([0, 0, 1, 2, 3])}
+    source = LabeledBatch(zeros, pictures(side=48), torch.tensor([0, 1, 2, 0, 1]), zeros, extras)
+    assert set(step_on_meta(small(**options), Batch(0, 10, "adapt", source, None), 0.0)) == {"total"}
 
 
 def test_the_loss_is_the_smoothed_cross_entropy_of_the_source() -> None:

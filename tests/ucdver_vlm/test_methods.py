@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.meta_device import step_on_meta
 from support.tiny_clip import DEPTH, EMBEDDING, SIZE
 from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
@@ -61,6 +62,11 @@ def learn(method: Any, steps: int = 3, sources: int = 1) -> None:
         optimiser.zero_grad()
         method.step(batch(sources=sources), step / steps)["total"].backward()
         optimiser.step()
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_no_step_reads_anything_back(clip: Path, kind: type[ClipMethod]) -> None:
+    step_on_meta(build(kind, clip), batch(), 0.5)
 
 
 def test_zero_shot_predicts_what_transformers_does(clip: Path) -> None:
