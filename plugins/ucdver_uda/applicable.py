@@ -18,6 +18,12 @@ def needs_pictures(task: Task, recipe: Recipe) -> str:
     return "works on pictures, and a frozen backbone hands over features" if recipe.frozen else ""
 
 
+def needs_norms(task: Task, recipe: Recipe) -> str:
+    """Return why a method that adapts normalisation layers has none."""
+    lacking = recipe.frozen and not recipe.bottleneck
+    return "adapts normalisation layers, and a linear head on frozen features has none" if lacking else ""
+
+
 def needs_transformer(task: Task, recipe: Recipe) -> str:
     """Return why a method on patch tokens has none."""
     if recipe.frozen:

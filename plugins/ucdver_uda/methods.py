@@ -217,7 +217,7 @@ _SFDA = (
         "tent:Tent",
         "normalisation layers adapted by the entropy of target predictions",
         "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021",
-        "",
+        "needs_norms",
     ),
 )
 

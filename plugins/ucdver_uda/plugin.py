@@ -59,4 +59,9 @@ def ucdver_suites() -> list[SuiteSpec]:
             resource="ucdver_uda:suites/digits_affine.toml",
             summary="the same with moved, turned and zoomed pictures, and more methods",
         ),
+        SuiteSpec(
+            name="digits_sfda",
+            resource="ucdver_uda:suites/digits_sfda.toml",
+            summary="the same pictures, the source gone when adaptation begins",
+        ),
     ]

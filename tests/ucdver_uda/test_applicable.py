@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def test_a_comparison_of_sources_needs_two(tmp_path: Path, method: str) -> None:
 def test_a_frozen_backbone_hands_over_no_pictures(tmp_path: Path, method: str) -> None:
     status, reason = planned(tmp_path, method, SUITE.replace('backbone = "convnet_s@none"', FROZEN))
     assert status == "not_applicable" and "a frozen backbone hands over features" in reason
+
+
+@pytest.mark.parametrize(("bottleneck", "fits"), [(0, False), (8, True)])
+def test_tent_needs_a_normalisation_layer_beside_a_frozen_backbone(tmp_path: Path, bottleneck: int, fits: bool) -> None:
+    text = SUITE.replace('name = "small"', 'name = "small"\nprotocol = "sfda"')
+    text = re.sub(r"bottleneck = \d+", f"bottleneck = {bottleneck}", text)
+    assert f"bottleneck = {bottleneck}" in text
+    status, reason = planned(tmp_path, "tent", text.replace('backbone = "convnet_s@none"', FROZEN))
+    assert (status == "planned") is fits and ("a linear head on frozen features has none" in reason) is not fits
 
 
 @pytest.mark.parametrize(
