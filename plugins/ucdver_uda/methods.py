@@ -6,7 +6,7 @@ from ucdver import MethodSpec
 
 _UNFIT = "ucdver_uda.applicable:"
 #: Versions of the methods that were changed; of all others it is 1.
-_VERSIONS = {"deep_coral": "2"}
+_VERSIONS = {"deep_coral": "2", "mixstyle": "2"}
 
 
 def _method(name: str, target: str, setting: str, summary: str, paper: str, unfit: str = "") -> MethodSpec:
