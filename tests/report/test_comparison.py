@@ -116,6 +116,17 @@ def test_a_rule_that_cannot_be_computed_leaves_gaps_and_says_why(runs: FakeRuns)
     assert "source_risk: " in text and "is not there, and source_risk reads it" in text
 
 
+def test_what_is_absent_under_every_rule_is_told_once(runs: FakeRuns) -> None:
+    entries = [
+        entry if entry.method == "a" else entry.model_copy(update={"status": "not_applicable", "reason": "b is odd"})
+        for entry in runs.plan.entries
+    ]
+    plan = runs.plan.model_copy(update={"entries": tuple(entries)})
+    text = WRITERS["table"](compare_rules(runs.store, runs.registry, plan, ("last", "entropy", "source_risk"), None))
+    assert text.count("b is odd") == 1 and "every rule: b is odd." in text
+    assert sum(line.startswith("source_risk: ") for line in text.splitlines()) == 1
+
+
 def test_rules_are_parsed_the_oracle_comes_last_and_a_misspelt_one_is_refused(runs: FakeRuns) -> None:
     assert rule_names("snd,last", runs.registry) == ["snd", "last", "oracle"]
     assert rule_names("oracle,snd", runs.registry) == ["snd", "oracle"]

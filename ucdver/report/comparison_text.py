@@ -42,11 +42,20 @@ def notes(found: Comparison) -> list[str]:
     ]
     if found.single:
         sentences.append(ONE_CHECKPOINT)
+    return [*sentences, *_absences(found)]
+
+
+def _absences(found: Comparison) -> list[str]:
+    """Return why cells are empty, once for all the rules under which they are."""
+    rules: dict[str, list[str]] = {}
     for board in found.boards:
-        reasons = {cell.reason for cell in board.cells if cell.interval is None and cell.reason}
-        if reasons:
-            sentences.append(f"{board.selection}: {one_line('; '.join(sorted(reasons)))}.")
-    return sentences
+        for reason in sorted({cell.reason for cell in board.cells if cell.interval is None and cell.reason}):
+            rules.setdefault(reason, []).append(board.selection)
+    told: dict[str, list[str]] = {}
+    for reason, under in rules.items():
+        named = "every rule" if len(under) == len(found.boards) > 1 else ", ".join(under)
+        told.setdefault(named, []).append(reason)
+    return [f"{named}: {one_line('; '.join(reasons))}." for named, reasons in told.items()]
 
 
 def as_table(found: Comparison) -> str:
