@@ -10,7 +10,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from ucdver import Backbone, Method, TaskInfo
+from ucdver import Backbone, Batch, Method, TaskInfo
+from ucdver.data.feeder import Feeder
 from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.seeds import scoped_seed
 from ucdver.spec.protocol import Phase, Protocol
@@ -18,6 +19,7 @@ from ucdver.spec.recipe import Recipe
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.task import Domain, Task
 from ucdver.train.loop import Loop, LoopOptions
+from ucdver.train.predict import training_views
 
 PHASES = {
     "uda": (Phase(name="adapt", source=True, target=True),),
@@ -28,6 +30,8 @@ PHASES = {
     ),
 }
 STEPS, COUNT, SIDE = 12, 20, 8
+#: As few units as will do, by method; what is not named here has its defaults.
+SMALL = {name: {"hidden": 8} for name in ("dann", "cdan", "bsp", "mcd", "adda", "toalign", "ssrt", "mdd")}
 
 
 def convolutional() -> Backbone:
@@ -81,6 +85,18 @@ def make(kind: type[Method], setting: str, config: Mapping[str, Any], steps: int
     torch.manual_seed(0)
     backbone = transformer() if kind.__name__ == "SSRT" else convolutional()
     return kind(info, backbone, kind.Config(**config))
+
+
+def prepared(
+    kind: type[Method], setting: str, config: Mapping[str, Any], step: int, precision: torch.dtype | None = None
+) -> tuple[Method, Batch]:
+    """Return a method in the last phase of its setting, with the views it asks for, and the batch of a step of that."""
+    phase = PHASES[setting][-1]
+    method = make(kind, setting, config).train()
+    method.start_phase(phase.name)
+    if method.wants_views:
+        method.on_epoch(training_views(method, pictures(setting), phase, torch.device("cpu"), precision), 0)
+    return method, Feeder(pictures(setting), 6, 0, None, "cpu").batch(phase, step, STEPS, step)
 
 
 def train(

@@ -19,11 +19,12 @@ from transformers import (
     BlipProcessor,
 )
 
-from ucdver import WeightsError, folder_sha256
+from ucdver import ImageRecipe, WeightsError, folder_sha256
 from ucdver.testing.annotators import annotate, check_annotator
 from ucdver_kcdp.captions import Captions
 from ucdver_kcdp.features import Layout
 from ucdver_kcdp.knowledge import Knowledge
+from ucdver_kcdp.small_annotators import SmallCaptions
 from ucdver_kcdp.text_embedding import HashedText, load_text_encoder, text_encoder_sha256
 from ucdver_kcdp.triples import Triple, write_triples
 
@@ -82,6 +83,21 @@ def test_a_captioner_writes_the_same_alone_as_in_a_batch(blip: Path, prompt: str
     assert any(found)
     assert annotate("kcdp_caption", rows()[1:2], config) == found[1:2]
     assert not any(str(text).startswith("who is") for text in found)
+
+
+def test_a_grey_picture_is_read_as_one_with_three_equal_channels(blip: Path) -> None:
+    config = {"model": str(blip), "size": 32, "max_new_tokens": 6, "min_new_tokens": 2, "beams": 2}
+    grey = [{"image": picture[:1], "text": ""} for picture in PICTURES]
+    wide = [{"image": picture[:1].expand(3, -1, -1).contiguous(), "text": ""} for picture in PICTURES]
+    assert annotate("kcdp_caption", grey, config) == annotate("kcdp_caption", wide, config)
+    suite = ImageRecipe(size=48, channels=1)
+    assert Captions.image_recipe(Captions.Config(), suite) == ImageRecipe(size=384, channels=1)
+    assert SmallCaptions.image_recipe(SmallCaptions.Config(), suite) == ImageRecipe(size=128, channels=1)
+
+
+def test_a_captioner_that_follows_no_instruction_is_not_asked_a_question(blip: Path) -> None:
+    with pytest.raises(WeightsError, match=r"follows no instruction, and prompt = .emotion. asks a question"):
+        annotate("kcdp_caption", rows(), {"model": str(blip), "prompt": "emotion"})
 
 
 def test_another_kind_of_model_is_no_captioner(clip: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from ucdver import ImageRecipe
+from ucdver import ImageRecipe, SpecError
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.plugins import load_registry
+from ucdver.testing.contract import ToyBench
 from ucdver_kcdp.config import KCDPConfig
 from ucdver_kcdp.method import KCDP
 from ucdver_kcdp.small import KCDPSmall, KCDPSmallConfig
@@ -52,3 +53,11 @@ def test_the_small_models_caches_are_made_as_its_options_say(mode: str) -> None:
     found = Annotators(load_registry(), {}, ImageRecipe(), Imports(Path("nowhere")), fetch=False)
     read = {name: found.get(name).config for name in found.order(KCDPSmall.needed_extras(config))}
     assert KCDPSmall.extras_misfit(config, read) == ""
+
+
+def test_a_suite_in_which_they_differ_is_refused_when_it_is_planned(tmp_path: Path) -> None:
+    options = {**KCDP.contract_options, "mode": "frozen", "normalisation": "imagenet_once"}
+    with pytest.raises(
+        SpecError, match=r"method 'kcdp': normalisation is 'imagenet_once', and in .*give both the same"
+    ):
+        ToyBench(tmp_path, "kcdp", "uda", options)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.tiny_runs import STEPS, make, pictures, train
+from support.tiny_runs import SMALL, STEPS, make, pictures, prepared, train
 
 from ucdver import Method
 from ucdver.registry import load_target
@@ -14,8 +14,6 @@ from ucdver_uda.methods import methods
 
 SPECS = methods()
 NAMES = [spec.name for spec in SPECS]
-#: As few units as will do; what is not named here has its defaults.
-SMALL = {name: {"hidden": 8} for name in ("dann", "cdan", "bsp", "mcd", "adda", "toalign", "ssrt", "mdd")}
 
 
 def kind(name: str) -> tuple[type[Method], str]:
@@ -62,19 +60,7 @@ def test_half_precision_trains(tmp_path: Path, name: str) -> None:
     cls, setting = kind(name)
     if cls.manual_optimisation:
         return
-    method = make(cls, setting, SMALL.get(name, {})).train()
-    from support.tiny_runs import PHASES
-
-    from ucdver.data.feeder import Feeder
-
-    phase = PHASES[setting][-1]
-    method.start_phase(phase.name)
-    if method.wants_views:
-        from ucdver.train.predict import training_views
-
-        views = training_views(method, pictures(setting), phase, torch.device("cpu"), torch.bfloat16)
-        method.on_epoch(views, 0)
-    batch = Feeder(pictures(setting), 6, 0, None, "cpu").batch(phase, STEPS - 1, STEPS, STEPS - 1)
+    method, batch = prepared(cls, setting, SMALL.get(name, {}), STEPS - 1, torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         losses = method.step(batch, 0.9)
     losses["total"].backward()

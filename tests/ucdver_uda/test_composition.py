@@ -10,11 +10,10 @@ import pytest
 import torch
 from naive import adaptation as naive
 from naive.batches import vector_backbone, vector_batch, vector_task
-from support.tiny_runs import PHASES, STEPS, make, pictures
+from support.tiny_runs import SMALL, prepared
 from torch import Tensor
 
 from ucdver import Batch, Method
-from ucdver.data.feeder import Feeder
 from ucdver.registry import load_target
 from ucdver_uda import gradient_reversal
 from ucdver_uda.adamatch import ramp
@@ -69,26 +68,14 @@ TOTALS: dict[str, tuple[dict[str, Any], Callable[[Losses], Tensor]]] = {
 SINGLE = {"erm_aug", "mixstyle", "swad", "ema", "group_dro", "mcd"}
 
 
-SMALL = {"hidden": 8}
-
-
 def kind(name: str) -> type[Method]:
     cls: type[Method] = load_target(SPECS[name].target, name)
     return cls
 
 
-def prepared(name: str, config: dict[str, Any], step: int = 5) -> tuple[Method, Batch]:
+def begun(name: str, config: dict[str, Any]) -> tuple[Method, Batch]:
     """Return a method on tiny pictures in the last phase of its setting, and a batch of it."""
-    setting = SPECS[name].settings[0]
-    phase = PHASES[setting][-1]
-    method = make(kind(name), setting, config).train()
-    method.start_phase(phase.name)
-    batch = Feeder(pictures(setting), 6, 0, None, "cpu").batch(phase, step, STEPS, step)
-    if method.wants_views:
-        from ucdver.train.predict import training_views
-
-        method.on_epoch(training_views(method, pictures(setting), phase, torch.device("cpu"), None), 0)
-    return method, batch
+    return prepared(kind(name), SPECS[name].settings[0], config, step=5)
 
 
 def test_every_method_is_covered() -> None:
@@ -98,7 +85,7 @@ def test_every_method_is_covered() -> None:
 @pytest.mark.parametrize("name", TOTALS)
 def test_the_total_is_put_together_as_the_paper_says(name: str) -> None:
     config, expected = TOTALS[name]
-    method, batch = prepared(name, config)
+    method, batch = begun(name, config)
     losses = method.step(batch, PROGRESS)
     torch.testing.assert_close(losses["total"], expected(losses))
     parts = {k: v for k, v in losses.items() if k != "total"}
@@ -107,7 +94,7 @@ def test_the_total_is_put_together_as_the_paper_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["shot", "shot_im", "tent"])
 def test_certain_target_predictions_are_what_is_asked_for(name: str) -> None:
-    method, batch = prepared(name, {})
+    method, batch = begun(name, {})
     method.eval()
     with torch.no_grad():
         rows = method(batch.target.images).softmax(1)
@@ -120,7 +107,7 @@ def test_certain_target_predictions_are_what_is_asked_for(name: str) -> None:
 
 def test_fixmatch_and_its_kin_learn_the_label_of_the_weak_view() -> None:
     """With no augmentation and no threshold the target's loss is the cross entropy with its own prediction."""
-    method, batch = prepared("fixmatch", {"threshold": 0.0, "strength": 0.0})
+    method, batch = begun("fixmatch", {"threshold": 0.0, "strength": 0.0})
     method.eval()
     with torch.no_grad():
         logits = method(batch.target.images)
@@ -159,7 +146,7 @@ def test_the_adversary_descends_what_the_features_ascend(
     """The features get the plain gradient times minus the coefficient, and the adversary the plain one."""
     # ADDA counts its own progress, from the step at which the source is done; its frozen networks are as it began.
     step = round(100 * progress) if name != "adda" else round(50 + 50 * progress)
-    config = {"hidden": 8, "source_share": 0.5} if name == "adda" else SMALL
+    config = {"hidden": 8, "source_share": 0.5} if name == "adda" else SMALL[name]
     reversed_ = gradients(name, config, key, progress, step)
     monkeypatch.setattr(importlib.import_module(kind(name).__module__), "reverse_gradient", lambda x, c: x)
     plain = gradients(name, config, key, progress, step)
@@ -172,7 +159,7 @@ def test_the_adversary_descends_what_the_features_ascend(
 
 def test_ssrt_reverses_the_gradient_of_its_discriminator(monkeypatch: pytest.MonkeyPatch) -> None:
     def pulled() -> Tensor:
-        method, batch = prepared("ssrt", {"hidden": 8})
+        method, batch = begun("ssrt", {"hidden": 8})
         torch.manual_seed(0)
         method.step(batch, PROGRESS)["domain"].backward()
         gradient = next(p.grad for k, p in method.named_parameters() if k.startswith("bottleneck"))
@@ -191,7 +178,7 @@ def test_reversal_is_reversal() -> None:
 
 
 def test_toalign_reads_the_positive_features_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    method, batch = prepared("toalign", {"hidden": 8})
+    method, batch = begun("toalign", {"hidden": 8})
     torch.manual_seed(0)
     plain = method.step(batch, PROGRESS)["domain"]
     seen: list[Tensor] = []

@@ -161,6 +161,18 @@ def test_spectral_penalty_is_the_largest_eigenvalues(seed: int, n: int, m: int, 
     assert spectral_penalty(source, target, 99).item() == pytest.approx(everything.item(), rel=1e-10)
 
 
+@pytest.mark.parametrize("largest", [1, 3])
+def test_spectral_penalty_and_its_gradient_are_those_of_a_decomposition_but_for_rounding(largest: int) -> None:
+    source, target = (normal(seed, 32, 128).float().relu().requires_grad_() for seed in (0, 1))
+    expected = sum(torch.linalg.svdvals(x)[:largest].square().sum() for x in (source, target))
+    found = spectral_penalty(source, target, largest)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    for mine, other in zip(
+        torch.autograd.grad(found, (source, target)), torch.autograd.grad(expected, (source, target)), strict=True
+    ):
+        assert (mine - other).norm() < 1e-4 * other.norm()
+
+
 def test_spectral_penalty_gradient() -> None:
     check_gradient(lambda s, t: spectral_penalty(s, t, 1), normal(0, 5, 3), normal(1, 4, 3))
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support.meta_device import NoDecomposition, batch_on_meta, step_on_meta
-from support.tiny_runs import PHASES, STEPS, make, pictures
+from support.tiny_runs import PHASES, SMALL, STEPS, make, pictures
 
 from ucdver import Method, Prediction, Views
 from ucdver.data.feeder import Feeder
@@ -18,7 +18,6 @@ from ucdver.registry import load_target
 from ucdver_uda.methods import methods
 
 SPECS = {spec.name: spec for spec in methods()}
-SMALL = {name: {"hidden": 8} for name in ("dann", "cdan", "bsp", "mcd", "adda", "toalign", "ssrt", "mdd")}
 #: As SMALL, for branches that the defaults do not take.
 OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("cdan", {"hidden": 8, "entropy": "joint"}),
