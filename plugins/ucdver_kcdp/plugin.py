@@ -120,7 +120,7 @@ def ucdver_annotators() -> list[AnnotatorSpec]:
     return [
         AnnotatorSpec(
             name="kcdp_caption",
-            version="1",
+            version="2",
             target="ucdver_kcdp.captions:Captions",
             summary="a sentence on an image: by a captioner, by retrieval, or the data set's own text",
             kind="text",

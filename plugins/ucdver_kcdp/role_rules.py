@@ -13,7 +13,8 @@ def _words(text: str) -> frozenset[str]:
 
 _BE = _words("is are was were be been am 's 're")
 _HELP = _BE | _words("has have had does do did can could will would may might must should")
-_PREPOSITIONS = _words(
+#: Words that begin where, when or with what something is.
+PREPOSITIONS = _words(
     "about above across after against along among around as at before behind below beneath beside between beyond by "
     "down during for from in inside into near of off on onto out outside over past through to toward towards under "
     "until up upon with within without"
@@ -140,7 +141,7 @@ def _behind(words: list[str], start: int, end: int, limit: int) -> dict[str, tup
     if stop == end:
         return {}
     # "of" is inside a noun phrase.
-    turn = next((i for i in range(end, stop) if words[i] in _PREPOSITIONS - {"of"}), stop)
+    turn = next((i for i in range(end, stop) if words[i] in PREPOSITIONS - {"of"}), stop)
     if words[end - 1] in _BE and words[start] in _BE:
         return {"ARG2": (end, stop)}
     if words[end - 1].endswith("ed") and end - start > 1 and turn == end:

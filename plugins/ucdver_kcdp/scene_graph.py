@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ucdver_kcdp.role_rules import PREPOSITIONS
+
 #: Keys under which models tell the verb of a relationship, and the word for how an object is.
 _VERBS = ("relationship", "relation", "predicate", "verb")
 _HOW = ("attribute", "attributes")
+#: What begins a relationship without a verb beside prepositions, as in "next to".
+_PLACES = {"next", "left", "right", "close", "part", "adjacent"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class SceneGraph:
         """Return one plain sentence a relationship and an attribute, and one of the objects that are in neither."""
         told = {word for part in (*self.relationships, *self.attributes) for word in part}
         rest = [name for name in self.objects if name not in told]
-        sentences = [" ".join(part) for part in self.relationships]
+        sentences = [_sentence(part) for part in self.relationships]
         sentences += [f"{name} is {how}" for name, how in self.attributes]
         sentences += [", ".join(rest)] if rest else []
         return "".join(f"{sentence}. " for sentence in sentences).strip()
@@ -50,6 +54,14 @@ def read_scene_graph(text: str) -> SceneGraph | None:
         tuple(_relationships(found.get("relationships"))),
     )
     return graph if graph.objects or graph.attributes or graph.relationships else None
+
+
+def _sentence(relationship: tuple[str, str, str]) -> str:
+    """Return "boy holds dog", and "cup is on table" where a model tells no verb: without one no triple is found."""
+    subject, relation, related = relationship
+    first, *more = relation.lower().split()
+    verb = "is " if first in PREPOSITIONS or (more and first in _PLACES) else ""
+    return f"{subject} {verb}{relation} {related}"
 
 
 def _words(value: Any) -> Iterator[str]:

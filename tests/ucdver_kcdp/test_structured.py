@@ -81,6 +81,21 @@ def test_a_graph_is_told_in_sentences_that_the_parser_reads() -> None:
     assert (("boy",), ("holds",), ("dog",)) in found
 
 
+@pytest.mark.parametrize(
+    ("relation", "triple"),
+    [
+        ("on", ("boy", "is", "on dog")),
+        ("Next to", ("boy", "is", "Next to dog")),
+        ("is behind", ("boy", "is", "behind dog")),
+        ("standing on", ("boy", "standing", "on dog")),
+        ("left", ("boy", "left", "dog")),
+    ],
+)
+def test_a_relationship_without_a_verb_is_a_triple_too(relation: str, triple: tuple[str, str, str]) -> None:
+    graph = SceneGraph((), (), (("boy", relation, "dog"),))
+    assert [(*t.subject, *t.verb, *t.object) for t in triples_of(graph.text(), RuleParser())] == [triple]
+
+
 def test_boxes_are_where_most_attention_is_and_no_attention_counts_twice() -> None:
     attention = torch.zeros(4, 6)
     attention[0, 0], attention[3, 5], attention[3, 4] = 3.0, 2.0, 0.5
