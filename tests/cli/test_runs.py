@@ -28,6 +28,20 @@ def test_runs_go_into_one_file_and_from_it_into_another_folder(ucdver: Ucdver, s
     assert "0 runs came in, 2 were there already" in again.err and "stays as it was last planned" in again.err
 
 
+def test_the_runs_of_one_task_go_alone_and_a_bench_goes_on_from_there(ucdver: Ucdver, suite: Path) -> None:
+    other = '\n[[task]]\nid = "two"\nsources = ["toy:outline"]\ntargets = ["toy:filled"]\nlabel_space = "toy3"\n'
+    suite.write_text(suite.read_text() + other)
+    assert ucdver("bench", "small.toml", "-j", "1", "-m", "source_only").code == 0
+    packed = ucdver("runs", "export", "two.zip", "-t", "two")
+    assert packed.code == 0 and packed.err == "wrote 1 runs of small to two.zip\n"
+    assert "1 runs came in, 0 were there already" in ucdver("runs", "import", "two.zip", "--runs", "other").err
+    found = json.loads(ucdver("leaderboard", "--runs", "other", "--format", "json").out)
+    assert {cell["task"]: cell["status"] for cell in found["cells"]} == {"one": "missing", "two": "done"}
+    assert "1 cached" in ucdver("bench", "small.toml", "--runs", "other", "-j", "1", "-m", "source_only").err
+    refused = ucdver("runs", "export", "none.zip", "-t", "tow")
+    assert refused.code == 2 and "did you mean 'two'" in refused.err and not Path("none.zip").exists()
+
+
 def test_a_wrong_file_is_refused_in_one_line(ucdver: Ucdver) -> None:
     Path("no.zip").write_text("no zip")
     refused = ucdver("runs", "import", "no.zip")

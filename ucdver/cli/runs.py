@@ -11,6 +11,7 @@ from ucdver.cli.output import say
 from ucdver.cli.pseudo_labels import pseudo_labels
 from ucdver.errors import SpecError
 from ucdver.runs.archive import export_runs, import_runs
+from ucdver.runs.restrict import chosen_tasks
 from ucdver.runs.store import RunStore
 
 app = typer.Typer(
@@ -29,6 +30,9 @@ def export(
     suite: Annotated[
         str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
     ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "-t", help="Only the runs of this task; may be repeated.")
+    ] = None,
 ) -> None:
     """Write the runs of a suite to one file: records and predictions, from which every table is computed.
 
@@ -38,7 +42,7 @@ def export(
         raise SpecError(f"{file} is a folder", f"name a file, as in {file}/runs.zip")
     store = RunStore(runs)
     plan = store.plan(suite)
-    packed = export_runs(store, plan, file)
+    packed = export_runs(store, plan, file, chosen_tasks(plan.suite, tuple(task or ())))
     absent = f"; {packed.absent} of its runs have not ended" if packed.absent else ""
     say(f"wrote {packed.runs} runs of {plan.suite.name} to {file}{absent}")
 

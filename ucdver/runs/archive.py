@@ -27,6 +27,7 @@ from ucdver.runs.lock import RunLock
 from ucdver.runs.store import RunStore, clear
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import SuitePlan
+from ucdver.spec.task import Task
 from ucdver.train.checkpoint import checkpoint_path
 
 _PREDICTIONS = re.compile(r"predictions(/step-\d{6})?\.parquet")
@@ -54,7 +55,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Packed:
-    """How many runs were written, and how many of the plan had not ended."""
+    """How many runs were written, and how many of those asked for had not ended."""
 
     runs: int
     absent: int
@@ -70,9 +71,13 @@ class Unpacked:
     kept: tuple[str, ...]
 
 
-def export_runs(store: RunStore, plan: SuitePlan, path: Path) -> Packed:
-    """Write the plan and all of its runs that have ended to one zip file, atomically."""
-    keys = sorted({entry.key for entry in plan.entries if entry.key})
+def export_runs(store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task, ...] = ()) -> Packed:
+    """Write the plan and its runs that have ended, of these tasks or all, to one zip file, atomically.
+
+    The plan stays whole, so that where the file comes in a table shows what is absent, and a bench goes on from there.
+    """
+    ids = {task.id for task in tasks or plan.suite.tasks}
+    keys = sorted({entry.key for entry in plan.entries if entry.key and entry.task in ids})
     ended = [key for key in keys if store.record(key) is not None]
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, f"suites/{plan.suite.name}.json", plan.model_dump_json(indent=1).encode())

@@ -32,7 +32,7 @@ def restrict(
     return suite.model_copy(
         update={
             "methods": _methods(suite, registry, methods, settings or {}),
-            "tasks": _tasks(suite, tasks),
+            "tasks": chosen_tasks(suite, tasks),
             "seeds": tuple(range(seeds)) if seeds is not None else suite.seeds,
         }
     )
@@ -55,7 +55,8 @@ def _methods(
     return chosen
 
 
-def _tasks(suite: Suite, names: tuple[str, ...]) -> tuple[Task, ...]:
+def chosen_tasks(suite: Suite, names: tuple[str, ...]) -> tuple[Task, ...]:
+    """Return the named tasks of a suite, all of them where none is named; an unknown one is a SpecError."""
     known = {task.id: task for task in suite.tasks}
     for name in names:
         if name not in known:
