@@ -33,3 +33,42 @@ def test_rules_side_by_side_and_tuning_with_the_same_budget(ucdver: Ucdver) -> N
     dry = ucdver("bench", "small.toml", "--tune", "3", "-m", "mcc", "--dry-run")
     assert dry.code == 0 and "3 runs" in dry.out
     assert "--by last tells no two" in ucdver("bench", "small.toml", "--tune", "2", "--by", "last").err
+
+
+LACKING = """\
+from ucdver import DatasetSpec, hookimpl
+from ucdver.testing.toys import read
+
+
+@hookimpl
+def ucdver_datasets():
+    words = {"summary": "not here", "licence": "none", "obtain": "ask for it, then: ucdver data add gone --root DIR"}
+    return [DatasetSpec(name="gone", version="1", reader="ucdver_local:read", domains=("x",), label_spaces=("toy3",),
+                        **words)]
+"""
+
+
+def test_tuning_where_a_target_that_is_never_seen_is_absent(ucdver: Ucdver) -> None:
+    Path("ucdver_local.py").write_text(LACKING)
+    text = THREE.replace("steps = 6", 'protocol = "uc"\nsteps = 6').replace('"mcc", "target_only"', '"erm_aug"')
+    Path("small.toml").write_text(text.replace('["toy:outline"]', '["toy:outline", "gone:x"]'))
+    tuned = ucdver("bench", "small.toml", "--tune", "2", "--by", "source_risk", "--seeds", "1", "-j", "1")
+    assert tuned.code == 0, tuned.err
+    told = " ".join(tuned.out.split())
+    assert "one+absent missing (lacks the data set gone)" in told and "ask for it, then: ucdver data add gone" in told
+
+
+def test_tuning_without_any_data_is_refused_as_a_bench_is(ucdver: Ucdver) -> None:
+    Path("ucdver_local.py").write_text(LACKING)
+    Path("small.toml").write_text(THREE.replace("toy:filled", "gone:x"))
+    refused = ucdver("bench", "small.toml", "--tune", "2", "-j", "1")
+    assert refused.code == 2 and "has no task whose data are here" in refused.err and not Path("runs/suites").exists()
+
+
+def test_options_that_would_be_passed_over_are_refused(ucdver: Ucdver) -> None:
+    Path("small.toml").write_text(THREE)
+    alone = ucdver("bench", "small.toml", "--by", "snd")
+    assert alone.code == 2 and "add --tune N" in alone.err
+    for option in (("--metric", "nll"), ("--selection", "snd"), ("--format", "json"), ("-o", "x.json")):
+        refused = ucdver("leaderboard", "--per-class", *option)
+        assert refused.code == 2 and f"without {option[0]}" in refused.err

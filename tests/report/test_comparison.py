@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ucdver.selection.specs import VALIDATORS
 from ucdver.spec.protocol import Phase, Protocol
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan
+from ucdver_emotion.metrics.specs import METRICS
 
 PROTOCOL = Protocol(
     id="uda", setting="uda", phases=(Phase(name="adapt", source=True, target=True),), steps=10, checkpoints=2
@@ -99,6 +101,45 @@ def test_the_gap_is_the_mean_of_what_the_oracle_has_more_in_the_same_run(runs: F
         assert gap.interval.mean == pytest.approx(float(np.mean(gaps)))
         assert gap.interval.low is not None and gap.interval.n == 2
     assert found.gaps["oracle"] is None
+
+
+def test_the_gap_is_the_mean_over_cells_where_a_method_has_fewer_seeds(runs: FakeRuns) -> None:
+    entries = tuple(entry for entry in runs.plan.entries if (entry.method, entry.seed) != ("b", 1))
+    plan = runs.plan.model_copy(update={"entries": entries})
+    gap = compare_rules(runs.store, runs.registry, plan, ("last", "oracle")).gaps["last"]
+    seeds = {"a": (0, 1), "b": (0,)}
+    cells = [
+        float(np.mean([(max(of[seed]) - of[seed][1]) / 20 for seed in seeds[method]]))
+        for method, tasks in RIGHT.items()
+        for of in tasks.values()
+    ]
+    assert gap is not None and gap.cells == 4
+    assert gap.interval.mean == pytest.approx(float(np.mean(cells)))
+
+
+def test_the_oracle_goes_by_metrics_of_levels_and_of_soft_labels_too(runs: FakeRuns) -> None:
+    for metric in METRICS:
+        if metric.name in ("accuracy_level1", "kl_divergence"):
+            runs.registry.metrics.add(metric.name, metric, "ucdver_emotion")
+    board = compared(runs, "oracle", metric="accuracy_level1").boards[0]
+    assert {cell.status for cell in board.cells} == {"done"}
+    # No image has a soft label: not applicable, as at the last step, and no fault.
+    boards = compared(runs, "last", "oracle", metric="kl_divergence").boards
+    assert [{cell.status for cell in board.cells} for board in boards] == [{"not_applicable"}] * 2
+    assert any("no cell has a number" in note for note in boards[0].footnotes)
+    for entry in runs.plan.entries:
+        for done in (None, 5):
+            found = runs.store.predictions(entry.key, done)
+            soft = np.full((len(found), 4), 0.25, dtype=np.float32)
+            runs.store.write_predictions(entry.key, replace(found, soft=soft), done)
+    board = compared(runs, "oracle", metric="kl_divergence").boards[0]
+    assert {cell.status for cell in board.cells} == {"done"}
+
+
+def test_markdown_escapes_what_a_suite_says(runs: FakeRuns) -> None:
+    plan = runs.plan.model_copy(update={"suite": runs.plan.suite.model_copy(update={"title": "a*b | <img src=x> _c_"})})
+    text = WRITERS["md"](compare_rules(runs.store, runs.registry, plan, ("last", "snd")))
+    assert text.startswith("**a\\*b \\| &lt;img src=x&gt; \\_c\\_**") and "<img" not in text
 
 
 def test_the_gap_of_a_metric_where_lower_is_better_is_positive_too(runs: FakeRuns) -> None:

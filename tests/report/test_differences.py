@@ -33,10 +33,24 @@ def test_methods_are_compared_with_source_only_seed_by_seed(tmp_path: Path) -> N
     # Two images more at every seed, three once: the spread between seeds, which both share, is not in it.
     assert dann.interval.mean == pytest.approx(((0.1 * 3) / 3 + (0.1 + 0.1 + 0.15) / 3) / 2)
     assert dann.interval.half_width is not None and dann.interval.half_width < 0.06
-    assert (same.interval.mean, same.p) == (0.0, 1.0)
-    assert any(
-        note.startswith("vs source_only: difference of the averages, paired by seed") for note in board.footnotes
-    )
+    assert (same.interval.mean, same.p) == (0.0, None)
+    (told,) = [note for note in board.footnotes if note.startswith("vs source_only: difference of the averages")]
+    assert "paired by seed" in told and "Holm, 1 comparison)" in told
+    assert told.endswith("; not tested, as nothing varies over its seeds: same.")
+
+
+def test_where_nothing_varies_over_the_seeds_nothing_is_told_apart(tmp_path: Path) -> None:
+    board = board_of(write_fake_runs(tmp_path, {"source_only": [[8, 8]], "fixed": [[12, 12]]}))
+    found = board.differences["fixed"]
+    assert found is not None and found.interval.mean == pytest.approx(0.2) and found.p is None
+    assert any("nothing varies over the seeds, so it says nothing about chance" in note for note in board.footnotes)
+
+
+def test_a_whole_row_of_other_seeds_is_not_compared_and_that_is_said(tmp_path: Path) -> None:
+    runs = write_fake_runs(tmp_path, {"source_only": [[8, 9, 10]], "dann": [[9, 11, "unplanned"]]})
+    board = board_of(runs)
+    assert board.ranks["dann"] == 1 and board.differences["dann"] is None
+    assert "not compared with source_only, which has other seeds: dann." in board.footnotes
 
 
 def test_another_reference_may_be_chosen_and_must_exist(tmp_path: Path) -> None:

@@ -249,3 +249,21 @@ def test_a_file_that_is_cut_short_or_absent_is_refused(tmp_path: Path, made: tup
     with pytest.raises(DataError, match="there is no file"):
         import_runs(tmp_path / "absent.zip", target)
     assert not target.root.exists()
+
+
+def test_a_run_that_lost_its_predictions_is_left_out_and_counted(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    store, planned, path = made
+    (store.folder(planned.runs[0].key()) / "predictions.parquet").unlink()
+    packed = export_runs(store, planned.remembered, path)
+    assert (packed.runs, packed.absent) == (len(planned.runs) - 1, 1)
+    assert import_runs(path, RunStore(tmp_path / "elsewhere")).new == len(planned.runs) - 1
+
+
+def test_an_archive_of_another_version_is_not_called_damaged(made: tuple[RunStore, Plan, Path]) -> None:
+    def another(members: dict[str, bytes]) -> None:
+        members["suites/small.json"] = members["suites/small.json"].replace(b'"absent"', b'"lacking"')
+
+    with pytest.raises(DataError, match=r"written by another version of ucdver: suites/small\.json: lacking: Extra"):
+        import_runs(repacked(made[2], another), made[0])

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from support.small_suite import SUITE
 
 from ucdver.cli.app import main
@@ -56,3 +57,48 @@ def test_a_bench_of_one_method_adds_a_row_to_the_table(plan: Planner, tmp_path: 
     assert set(RunStore(tmp_path / "runs").plan().suite.methods) == {"source_only", "target_only"}
     assert main(["bench", suite, "--runs", runs]) == 0
     assert list(RunStore(tmp_path / "runs").plan().suite.methods) == ["source_only", "target_only"]
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({"weights_sha256": "1" * 64}, {"dann"}),
+        ({"engine": 1}, {"dann"}),
+        ({"pictures": {"toy": "1" * 64}}, {"dann"}),
+        ({"data": {"toy:filled": "1" * 64}}, {"dann"}),
+        ({"method_weights_sha256": "1" * 64}, {"source_only", "target_only", "dann"}),
+        ({}, {"source_only", "target_only", "dann"}),
+    ],
+)
+def test_runs_that_began_from_something_else_leave_the_table(plan: Planner, change: dict, left: set[str]) -> None:
+    whole, part = plan(SUITE), plan(SUITE.replace('"source_only", "target_only"', '"dann"'))
+    specs = {spec.key(): spec.model_copy(update=change) for spec in whole.runs}
+    both = merged(whole.remembered, part.remembered, part.runs, specs.get)
+    assert {entry.method for entry in both.entries} == left
+
+
+def test_a_method_of_another_version_leaves_the_table_with_all_of_its_tasks(plan: Planner) -> None:
+    whole, part = plan(TWO), plan(SUITE)
+    raised = {
+        spec.key(): spec.model_copy(update={"method": spec.method.model_copy(update={"version": "0"})})
+        for spec in whole.runs
+        if spec.method.name == "source_only"
+    }
+    both = merged(whole.remembered, part.remembered, part.runs, raised.get)
+    assert {(e.task, e.method) for e in both.entries} == {
+        ("one", "source_only"),
+        ("one", "target_only"),
+        ("two", "target_only"),
+    }
+
+
+def test_a_bench_says_which_rows_have_left_the_table(
+    plan: Planner, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan(SUITE.replace("seeds = 2", "seeds = 1"))
+    runs, suite = str(tmp_path / "runs"), str(tmp_path / "small.toml")
+    assert main(["bench", suite, "--runs", runs]) == 0
+    capsys.readouterr()
+    plan(SUITE.replace("seeds = 2", "seeds = 1").replace("steps = 6", "steps = 7"))
+    assert main(["bench", suite, "-m", "source_only", "--runs", runs]) == 0
+    assert "note: cells of target_only have left the table" in " ".join(capsys.readouterr().err.split())

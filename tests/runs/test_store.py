@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +102,22 @@ def test_a_lock_names_its_owner_and_goes_with_it(tmp_path: Path) -> None:
     with RunLock(folder):
         assert (folder / "owner.json").exists()
     assert not (folder / "owner.json").exists()
+
+
+def test_a_plan_that_is_being_written_is_none(plan: Planner, tmp_path: Path) -> None:
+    store, made = RunStore(tmp_path / "runs"), plan()
+    store.write_plan(made.remembered)
+    # As a kill in the middle of writing leaves it.
+    (store.root / "suites" / ".tmp-0123-other.json").write_text("{")
+    assert store.suites() == ["small"]
+    assert store.plan() == made.remembered
+
+
+def test_what_another_version_wrote_is_not_called_damaged(plan: Planner, tmp_path: Path) -> None:
+    store, spec = RunStore(tmp_path / "runs"), plan().runs[0]
+    store.write_record(RunRecord(spec=spec, status="done"))
+    path = store.folder(spec.key()) / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "mood": "good"}))
+    with pytest.raises(DataError, match=r"record\.json was written by another version of ucdver: mood: Extra") as found:
+        store.record(spec.key())
+    assert "remove" not in str(found.value)

@@ -23,9 +23,12 @@ from ucdver.spec.task import Task
 
 #: Four classes; of the 20 test images, 8, 6, 4 and 2 show them.
 FOUR = LabelSpace(
-    name="four", classes=("joy", "anger", "fear", "awe"), polarity={"joy": 1, "anger": -1, "fear": -1, "awe": 1}
+    name="four",
+    classes=("joy", "anger", "fear", "awe"),
+    polarity={"joy": 1, "anger": -1, "fear": -1, "awe": 1},
+    levels={"two": {"joy": "good", "anger": "bad", "fear": "bad", "awe": "good"}},
 )
-#: The same size without polarity.
+#: The same size without polarity and levels.
 PLAIN = LabelSpace(name="plain", classes=("a", "b", "c", "d"))
 LABELS = np.repeat(np.arange(4, dtype=np.int32), (8, 6, 4, 2))
 IMAGES = len(LABELS)

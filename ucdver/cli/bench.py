@@ -52,7 +52,9 @@ def bench(
     tune: Annotated[
         int | None, typer.Option(metavar="N", help="Try N configurations of each method, its own first.", min=2)
     ] = None,
-    by: Annotated[str, typer.Option(metavar="RULE", help="What chooses among them; with --tune.")] = "infomax",
+    by: Annotated[
+        str | None, typer.Option(metavar="RULE", help="What chooses among them; with --tune. Default: infomax.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
 ) -> None:
     """Run every method on every task of a suite and print the comparison.
@@ -64,6 +66,9 @@ def bench(
 
     if rerun not in _RERUN:
         raise SpecError(f"--rerun {rerun} is not known", suggestion(rerun, _RERUN, f"use {', '.join(_RERUN)}"))
+    if by is not None and tune is None:
+        raise SpecError(f"--by {by} chooses among configurations, and there is one", "add --tune N, or drop --by")
+    rule = (by or "infomax") if tune else ""
     console = Console(stderr=True)
     started = time.monotonic()
     session = Bench(runs, suite, cast(Any, rerun), fetch=not dry_run)
@@ -75,11 +80,12 @@ def bench(
         # One reason may keep several domains from being annotated.
         for fault in dict.fromkeys(map(str, session.prepare(preparing(console), device, threads, remember=remember))):
             console.print(f"not annotated: {fault}", style="red", highlight=False, soft_wrap=True, markup=False)
+        _tell_lost(session, console)
 
     def carry_out() -> None:
         _carry_out(session, console, executor, jobs, threads, device, checkpoint_seconds)
 
-    items = _tuned(session, console, tune, by, dry_run, prepare, carry_out) if tune else None
+    items = _tuned(session, console, tune, rule, dry_run, prepare, carry_out) if tune else None
     if dry_run:
         _print_matrix(session)
         return
@@ -88,7 +94,6 @@ def bench(
         prepare()
         carry_out()
         _print_table(session, session.store.plan(session.suite.name))
-    rule = by if tune else ""
     if _print_summary(session, console, time.monotonic() - started, items or session.scheduled, rule):
         raise typer.Exit(1)
 
@@ -119,6 +124,7 @@ def _tuned(
     if dry_run:
         session.adopt(tuning.search_plan(), tuning.selector)
         return []
+    _refuse_without_data(session)
     items = carry_out_tuning(session, tuning, console, prepare, carry_out)
     print_tuning(session, tuning)
     return items
@@ -141,6 +147,16 @@ def _settings(texts: list[str]) -> dict[str, dict[str, Any]]:
             parsed = value
         settings.setdefault(method, {})[option] = parsed
     return settings
+
+
+def _tell_lost(session: Bench, console: Console) -> None:
+    """Say which rows have gone from the table that is there: their runs stay, and do not go beside the new ones."""
+    if session.lost:
+        text = (
+            f"note: cells of {', '.join(session.lost)} have left the table: they are of another recipe, version, "
+            f"options, weights or pictures; 'ucdver bench {session.suite.name}' plans all of it anew"
+        )
+        console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def _warn_of_changes(session: Bench, console: Console) -> None:

@@ -45,6 +45,11 @@ def leaderboard(
     exporter = registry.exporters.get(format_name)
     store = RunStore(runs)
     if by_class:
+        changed = {"--metric": metric, "--against": against, "-o": output}
+        given = [name for name, value in changed.items() if value is not None]
+        given += ["--selection"] * (selection != "last") + ["--format"] * (format_name != "table")
+        if given:
+            raise SpecError(f"--per-class prints recalls at the last step as a table, without {given[0]}", "drop one")
         _print_classes(store, suite)
         return
     if selection == ALL or "," in selection:

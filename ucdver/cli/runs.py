@@ -43,7 +43,7 @@ def export(
     store = RunStore(runs)
     plan = store.plan(suite)
     packed = export_runs(store, plan, file, chosen_tasks(plan.suite, tuple(task or ())))
-    absent = f"; {packed.absent} of its runs have not ended" if packed.absent else ""
+    absent = f"; {packed.absent} are not in it: not run, or their predictions are gone" if packed.absent else ""
     say(f"wrote {packed.runs} runs of {plan.suite.name} to {file}{absent}")
 
 

@@ -18,6 +18,9 @@ from ucdver.stats.intervals import Interval, sum_interval
 ALL = "all"
 ORACLE_RULE = "oracle"
 
+#: Values by seed, of cells that have the same task and the same seeds.
+Parts = dict[tuple[str, tuple[int, ...]], dict[int, list[float]]]
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -101,7 +104,7 @@ def _gap(board: Leaderboard, grid: Grid, best: Grid) -> Gap | None:
     """Return the gap over the cells of methods that are no oracles and have every seed under both rules."""
     sign = 1.0 if board.metric.higher_is_better else -1.0
     applicable = {(column.task, column.target) for column in board.columns if column.applicable}
-    parts: dict[str, dict[int, list[float]]] = {}
+    parts: Parts = {}
     cells = 0
     for key, outcomes in grid.items():
         method, task, target = key
@@ -111,15 +114,18 @@ def _gap(board: Leaderboard, grid: Grid, best: Grid) -> Gap | None:
         if not pairs or any(one.value is None or other.value is None for one, other in pairs):
             continue
         cells += 1
+        part = parts.setdefault((task, tuple(sorted(one.seed for one, _ in pairs))), {})
         for one, other in pairs:
             assert one.value is not None and other.value is not None
-            parts.setdefault(task, {}).setdefault(one.seed, []).append(sign * (other.value - one.value))
+            part.setdefault(one.seed, []).append(sign * (other.value - one.value))
     if not parts:
         return None
     return Gap(sum_interval(_shares(parts, cells), CONFIDENCE), cells)
 
 
-def _shares(parts: dict[str, dict[int, list[float]]], cells: int) -> list[list[float]]:
-    """Return by task and seed what is added to the mean over cells: all methods of a seed are one observation."""
-    weights = {task: max(len(values) for values in seeds.values()) / cells for task, seeds in parts.items()}
-    return [[weights[task] * sum(values) / len(values) for values in seeds.values()] for task, seeds in parts.items()]
+def _shares(parts: Parts, cells: int) -> list[list[float]]:
+    """Return by part and seed what is added to the mean over cells: all cells of a seed are one observation.
+
+    Parts count as independent, which those of one task with other seeds are not quite.
+    """
+    return [[sum(values) / cells for values in seeds.values()] for seeds in parts.values()]

@@ -19,6 +19,7 @@ from ucdver.report.format import (
     one_line,
     title,
 )
+from ucdver.report.markdown import escape
 
 
 def headings(found: Comparison) -> list[str]:
@@ -70,10 +71,11 @@ def as_table(found: Comparison) -> str:
 
 def as_markdown(found: Comparison) -> str:
     """Return the comparison as a Markdown table."""
-    heads = [_escaped(text) for text in headings(found)]
-    rows = ["| " + " | ".join(_escaped(text) for text in line) + " |" for line in body(found)]
+    heads = [escape(text) for text in headings(found)]
+    rows = ["| " + " | ".join(escape(text) for text in line) + " |" for line in body(found)]
     rule = "| --- |" + " ---: |" * (len(heads) - 1)
-    text = [f"**{_escaped(title(found.boards[0]))}**", "", f"| {' | '.join(heads)} |", rule, *rows, "", *notes(found)]
+    told = [escape(note) for note in notes(found)]
+    text = [f"**{escape(title(found.boards[0]))}**", "", f"| {' | '.join(heads)} |", rule, *rows, "", *told]
     return "\n".join(text) + "\n"
 
 
@@ -126,7 +128,3 @@ def _cells(found: Comparison) -> str:
 
 def _aligned(line: list[str], widths: list[int]) -> list[str]:
     return [line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True))]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|")

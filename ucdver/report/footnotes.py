@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ucdver.evaluate.metrics import lack
-from ucdver.report.board import Cell, Column, Leaderboard
+from ucdver.report.board import Cell, Column, Difference, Leaderboard
 from ucdver.report.format import ORACLE, column_label, method_label, one_line, share_text
 
 #: What stands under a table of a selection rule where each run has its end alone.
@@ -38,7 +38,8 @@ def _numbers(board: Leaderboard) -> str:
     counts = sorted({cell.n_seeds for cell in board.cells if cell.n_seeds})
     text = f"checkpoint: {board.selection}"
     if not counts:
-        return f"{text}; no run has finished."
+        pending = all(cell.status == "missing" for cell in board.cells)
+        return f"{text}; {'no run has finished' if pending else 'no cell has a number'}."
     if counts == [1]:
         return f"{text}; one seed, so there is no interval."
     seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -57,15 +58,17 @@ def _baselines(board: Leaderboard) -> list[str]:
     """Say images, chance and majority share of each column; columns that agree share a sentence."""
     columns: dict[str, list[str]] = {}
     for column in board.columns:
-        columns.setdefault(_baseline(column), []).append(column_label(board, column))
+        columns.setdefault(_baseline(board, column), []).append(column_label(board, column))
     return [f"{', '.join(labels)}: {text}." for text, labels in columns.items()]
 
 
-def _baseline(column: Column) -> str:
+def _baseline(board: Leaderboard, column: Column) -> str:
     chance = "" if column.chance is None else f", chance {share_text(column.chance)}"
     classes = "" if column.classes is None else f"{column.classes} classes"
     if column.images is None or column.majority is None:
-        return ", ".join(part for part in ("test images not known yet", classes) if part) + chance
+        cells = [cell for cell in board.cells if (cell.task, cell.target) == (column.task, column.target)]
+        unknown = "test images not known yet" if any(c.status == "missing" for c in cells) else "no test image scored"
+        return ", ".join(part for part in (unknown, classes) if part) + chance
     majority = f", majority class {share_text(column.majority)}"
     images = "1 test image" if column.images == 1 else f"{column.images} test images"
     return f"{images}, {classes}{chance}{majority}"
@@ -103,8 +106,24 @@ def _ranking(board: Leaderboard) -> list[str]:
 def _against(board: Leaderboard) -> list[str]:
     """Say what the differences are, and which of them are no accident of the seeds."""
     found = {m: d for m, d in board.differences.items() if d is not None and m not in board.oracles}
-    if not found:
+    return [*(_tested(board, found) if found else []), *_unpaired(board)]
+
+
+def _unpaired(board: Leaderboard) -> list[str]:
+    """Say of a method with all of its seeds why it is not compared: the reference has others."""
+    if board.averages.get(board.reference) is None:
         return []
+    others = [
+        method_label(board, method)
+        for method in board.methods
+        if method != board.reference and board.averages[method] is not None and board.differences.get(method) is None
+    ]
+    return [f"not compared with {one_line(board.reference)}, which has other seeds: {', '.join(others)}."] * bool(
+        others
+    )
+
+
+def _tested(board: Leaderboard, found: dict[str, Difference]) -> list[str]:
     level = 1 - board.confidence
     told = [
         f"{method_label(board, method)} (p {_p_text(d.p)})"
@@ -112,11 +131,15 @@ def _against(board: Leaderboard) -> list[str]:
         if d.p is not None and d.p < level
     ]
     text = f"vs {one_line(board.reference)}: difference of the averages"
-    if all(d.p is None for d in found.values()):
-        return [f"{text}; one seed, so it says nothing about chance."]
-    count = "1 comparison" if len(found) == 1 else f"{len(found)} comparisons"
+    tests = [d for d in found.values() if d.p is not None]
+    if not tests:
+        alone = all(d.interval.n == 1 for d in found.values())
+        return [f"{text}; {'one seed' if alone else 'nothing varies over the seeds'}, so it says nothing about chance."]
+    count = "1 comparison" if len(tests) == 1 else f"{len(tests)} comparisons"
     how = f"told apart at {share_text(level, 0)} (t-test, Holm, {count})"
-    return [f"{text}, paired by seed; {how}: {', '.join(told) or 'none'}."]
+    still = [method_label(board, method) for method, d in found.items() if d.p is None]
+    untested = f"; not tested, as nothing varies over its seeds: {', '.join(still)}" if still else ""
+    return [f"{text}, paired by seed; {how}: {', '.join(told) or 'none'}{untested}."]
 
 
 def _p_text(p: float) -> str:

@@ -14,11 +14,11 @@ from ucdver.errors import DataError, SpecError
 from ucdver.evaluate.metrics import UndefinedMetricError, applies, compute, lack, reads_space
 from ucdver.evaluate.predictions import Predictions
 from ucdver.registry import Registry
-from ucdver.runs.selection import Selector
+from ucdver.runs.selection import Selector, run_space
 from ucdver.runs.store import RunStore
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import MetricSpec
-from ucdver.spec.run import RunRecord, RunSpec
+from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import PlanEntry, SuitePlan
 from ucdver.spec.task import Task
 
@@ -114,9 +114,11 @@ def _read_entry(chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEn
         if (entry.key, choice.done) in known:
             return known[entry.key, choice.done]
         predictions = store.predictions(entry.key, None if choice.end else choice.done)
+    except UndefinedMetricError as error:
+        return dict.fromkeys(targets, Outcome(entry.seed, "not_applicable", str(error)))
     except DataError as error:
         return dict.fromkeys(targets, Outcome(entry.seed, "failed", _inside(store, error)))
-    space = _space(registry, metric, ended.spec)
+    space = run_space(registry, ended.spec)
     source = ended.provenance.method_source_sha256 if ended.provenance else ""
     known[entry.key, choice.done] = {
         t: replace(_score(registry, metric, space, predictions, t, entry.seed), source=source) for t in targets
@@ -148,20 +150,6 @@ def _without_result(store: RunStore, entry: PlanEntry) -> Outcome | RunRecord:
     if record.status == "skipped":
         return Outcome(entry.seed, "missing", record.reason or "skipped")
     return record
-
-
-def _space(registry: Registry, metric: MetricSpec, spec: RunSpec) -> LabelSpace:
-    """Return the label space with the classes of the run, whose order is that of the logits."""
-    name = spec.task.label_space
-    if name not in registry.label_spaces and not reads_space(metric):
-        # A table can be made of somebody else's runs without the plugin that declares the space.
-        return LabelSpace(name=name, classes=spec.classes)
-    space = registry.label_spaces.get(name)
-    polarity = {c: v for c, v in space.polarity.items() if c in spec.classes}
-    wheel = {c: v for c, v in space.wheel.items() if c in spec.classes}
-    # A level speaks of every class, so it is kept only where the run knew the same ones.
-    levels = space.levels if set(space.classes) == set(spec.classes) else {}
-    return LabelSpace(name=name, classes=spec.classes, polarity=polarity, wheel=wheel, levels=levels)
 
 
 def _score(

@@ -19,12 +19,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from ucdver.errors import DataError
 from ucdver.evaluate.predictions import read_predictions
 from ucdver.files import atomic_path, atomic_write_bytes
 from ucdver.runs.lock import RunLock
 from ucdver.runs.store import RunStore, clear
+from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import SuitePlan
 from ucdver.spec.task import Task
@@ -55,7 +57,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Packed:
-    """How many runs were written, and how many of those asked for had not ended."""
+    """How many runs were written, and how many of those asked for had not ended or have lost their predictions."""
 
     runs: int
     absent: int
@@ -78,7 +80,7 @@ def export_runs(store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task,
     """
     ids = {task.id for task in tasks or plan.suite.tasks}
     keys = sorted({entry.key for entry in plan.entries if entry.key and entry.task in ids})
-    ended = [key for key in keys if store.record(key) is not None]
+    ended = [key for key in keys if _whole(store, key)]
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, f"suites/{plan.suite.name}.json", plan.model_dump_json(indent=1).encode())
         for key in ended:
@@ -88,6 +90,12 @@ def export_runs(store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task,
             for file in sorted(folder.glob("predictions/step-*.parquet")):
                 _add(archive, f"{key}/predictions/{file.name}", file.read_bytes())
     return Packed(len(ended), len(keys) - len(ended))
+
+
+def _whole(store: RunStore, key: str) -> bool:
+    """Return whether a run has ended and what its record stands for is there: an archive without it is refused."""
+    record = store.record(key)
+    return record is not None and (record.status != "done" or store.has_predictions(key))
 
 
 def import_runs(path: Path, store: RunStore) -> Unpacked:
@@ -149,6 +157,13 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
                 records[found["key"]] = _record(_read(archive, name), found["key"], names)
             else:
                 _check_predictions(archive, name, found["file"], records.get(found["key"]))
+        except ValidationError as error:
+            if of_another_version(error):
+                raise DataError(
+                    f"'{path}' was written by another version of ucdver: {name}: {first_fault(error)}",
+                    "take it in with that version",
+                ) from error
+            raise _damaged(path, f"{name}: {first_fault(error)}") from error
         except _FAULTS as error:
             problem = error.problem if isinstance(error, DataError) else str(error)
             raise _damaged(path, f"{name}: {(problem or type(error).__name__).splitlines()[0]}") from error

@@ -42,6 +42,8 @@ class Bench:
     def __init__(self, runs: Path, suite: str, rerun: Rerun = "missing", *, fetch: bool = True) -> None:
         self.fetch = fetch
         self.restricted = False
+        #: Methods that lost cells of the table because these do not compare with what is planned now.
+        self.lost: list[str] = []
         beside = Path(suite).parent if suite.endswith(".toml") else Path.cwd()
         self.local = beside.resolve() if (beside / "ucdver_local.py").is_file() else None
         self.registry = load_registry(self.local)
@@ -120,12 +122,19 @@ class Bench:
 
         Returns what could not be annotated: the runs that need it fail, and the others go on.
         """
-        plan = self._plan.remembered
-        if self.restricted and self.suite.name in self.store.suites():
-            plan = merged(self.store.plan(self.suite.name), plan)
         if remember:
-            self.store.write_plan(plan)
+            self._remember()
         return self.compute([item.spec for item in self.scheduled if item.state == "to run"], tell, device, threads)
+
+    def _remember(self) -> None:
+        plan = self._plan.remembered
+        with self.store.planning():
+            if self.restricted and self.suite.name in self.store.suites():
+                old = self.store.plan(self.suite.name)
+                plan = merged(old, plan, self._plan.runs, self.store.spec)
+                kept = {(entry.task, entry.method) for entry in plan.entries}
+                self.lost = list(dict.fromkeys(e.method for e in old.entries if (e.task, e.method) not in kept))
+            self.store.write_plan(plan)
 
     def compute(
         self, specs: Sequence[RunSpec], tell: Preparing, device: str = "auto", threads: int = 1

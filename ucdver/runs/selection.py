@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ucdver.errors import DataError, PluginError, RunLockedError, SpecError, suggestion
+from ucdver.errors import DataError, RunLockedError, SpecError, suggestion
 from ucdver.evaluate.metrics import compute
 from ucdver.registry import Registry
 from ucdver.runs.lock import RunLock
@@ -15,7 +15,7 @@ from ucdver.runs.store import RunStore, checkpoint_name
 from ucdver.selection.outputs import PARTS, LabelledTarget
 from ucdver.selection.score import compute_score, load_rule, unfit
 from ucdver.spec.labels import LabelSpace
-from ucdver.spec.run import RunRecord
+from ucdver.spec.run import RunRecord, RunSpec
 
 LAST = "last"
 
@@ -130,13 +130,12 @@ class Selector:
         key, protocol = record.spec.key(), record.spec.protocol
         tested = self.store.predictions(key, None if step == protocol.steps else step).select("target_test")
         metric = self.registry.metrics.get(self.metric)
-        space = run_space(self.registry, record)
+        space = run_space(self.registry, record.spec)
 
-        def value(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-            found = compute(self.registry, self.metric, labels, probabilities, space)
-            if found is None:
-                raise PluginError(f"metric '{self.metric}' is not defined on label space '{space.name}'")
-            return found
+        def value(
+            labels: NDArray[np.int64], probabilities: NDArray[np.float64], soft: NDArray[np.float32] | None
+        ) -> float | None:
+            return compute(self.registry, self.metric, labels, probabilities, space, soft)
 
         return LabelledTarget(
             tested.labels.astype(np.int64),
@@ -144,6 +143,7 @@ class Selector:
             tuple(tested.domains),
             value,
             metric.higher_is_better,
+            tested.soft,
         )
 
     def _keep(self, record: RunRecord, values: dict[str, float]) -> None:
@@ -162,13 +162,15 @@ class Selector:
             return
 
 
-def run_space(registry: Registry, record: RunRecord) -> LabelSpace:
+def run_space(registry: Registry, spec: RunSpec) -> LabelSpace:
     """Return the label space with the classes of the run, whose order is that of the logits."""
-    name, classes = record.spec.task.label_space, record.spec.classes
+    name, classes = spec.task.label_space, spec.classes
     if name not in registry.label_spaces:
         # A table can be made of somebody else's runs without the plugin that declares the space.
         return LabelSpace(name=name, classes=classes)
     space = registry.label_spaces.get(name)
     polarity = {c: v for c, v in space.polarity.items() if c in classes}
     wheel = {c: v for c, v in space.wheel.items() if c in classes}
-    return LabelSpace(name=name, classes=classes, polarity=polarity, wheel=wheel)
+    # A level speaks of every class, so it is kept only where the run knew the same ones.
+    levels = space.levels if set(space.classes) == set(classes) else {}
+    return LabelSpace(name=name, classes=classes, polarity=polarity, wheel=wheel, levels=levels)

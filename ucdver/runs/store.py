@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from pydantic import ValidationError
+from filelock import FileLock
 
 from ucdver.errors import DataError, SpecError, suggestion
 from ucdver.evaluate.predictions import Predictions, read_predictions, to_table
 from ucdver.files import atomic_path, atomic_write_text
+from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord, RunSpec
 from ucdver.spec.suite import SuitePlan
 
@@ -47,12 +49,18 @@ class RunStore:
             record = RunRecord.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (ValidationError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise DataError(f"{path} is damaged: {first}", "remove that folder and run the suite again") from error
+        except ValueError as error:
+            raise _unreadable(path, error, "remove that folder and run the suite again") from error
         if record.spec.key() != key:
             raise DataError(f"{path} is the record of another run", "remove that folder and run the suite again")
         return record
+
+    def spec(self, key: str) -> RunSpec | None:
+        """Return what a run was declared to be, or None where it was never begun, or its file cannot be read."""
+        try:
+            return RunSpec.model_validate_json((self.folder(key) / "spec.json").read_bytes())
+        except (OSError, ValueError):
+            return None
 
     def write_spec(self, spec: RunSpec) -> Path:
         """Write `spec.json` and return the run's folder."""
@@ -108,8 +116,9 @@ class RunStore:
 
     def suites(self) -> list[str]:
         """Return the names of the suites that were planned here, the latest first."""
-        found = sorted((self.root / "suites").glob("*.json"), key=lambda p: (-p.stat().st_mtime_ns, p.name))
-        return [path.stem for path in found]
+        # Plans that are being written, or were when their process died, have hidden names.
+        plans = [path for path in (self.root / "suites").glob("*.json") if not path.name.startswith(".")]
+        return [path.stem for path in sorted(plans, key=lambda p: (-p.stat().st_mtime_ns, p.name))]
 
     def plan(self, suite: str | None = None) -> SuitePlan:
         """Return the plan of `suite`, or the latest one; without any a SpecError says how to make one."""
@@ -125,7 +134,21 @@ class RunStore:
         path = self.root / "suites" / f"{name}.json"
         try:
             return SuitePlan.model_validate(json.loads(path.read_bytes()))
-        except (ValidationError, ValueError) as error:
-            raise DataError(
-                f"{path} is damaged: {str(error).splitlines()[0]}", f"plan it again: ucdver bench {name}"
-            ) from error
+        except ValueError as error:
+            raise _unreadable(path, error, f"plan it again: ucdver bench {name}") from error
+
+    @contextmanager
+    def planning(self) -> Iterator[None]:
+        """Let nobody else read and write plans between two steps of this process."""
+        folder = self.root / "suites"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            yield
+
+
+def _unreadable(path: Path, error: ValueError, again: str) -> DataError:
+    fault = first_fault(error)
+    if of_another_version(error):
+        hint = "read it with that version, or name another folder with --runs"
+        return DataError(f"{path} was written by another version of ucdver: {fault}", hint)
+    return DataError(f"{path} is damaged: {fault}", again)

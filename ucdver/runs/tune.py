@@ -87,18 +87,26 @@ class Tuning:
             found.append(make_plan(suite, self.bench.registry, self.bench.catalog, fetch=self.bench.fetch))
         return found
 
+    @property
+    def _planned(self) -> Suite:
+        """The suite as it was planned: a task whose target is absent has parted in two, one of them without data."""
+        return self.suite.model_copy(update={"tasks": self.plans[0].remembered.suite.tasks})
+
     def search_plan(self) -> Plan:
         """Return the runs of all draws with the first seed; it is not to be remembered."""
         first = self.suite.seeds[0]
         entries = [entry for plan in self.plans for entry in plan.remembered.entries if entry.seed == first]
         runs = {run.key(): run for plan in self.plans for run in plan.runs if run.seed == first}
-        suite = self.suite.model_copy(update={"seeds": (first,)})
-        return Plan(SuitePlan(suite=suite, entries=tuple(entries)), tuple(runs.values()), self.plans[0].annotators)
+        suite = self._planned.model_copy(update={"seeds": (first,)})
+        absent = self.plans[0].remembered.absent
+        remembered = SuitePlan(suite=suite, entries=tuple(entries), absent=absent)
+        return Plan(remembered, tuple(runs.values()), self.plans[0].annotators)
 
     @cached_property
     def chosen(self) -> list[Chosen]:
-        """What the rule chooses for every task and method; call it when the draws have been run."""
-        return [self._choose(task.id, name) for task in self.suite.tasks for name in self.suite.methods]
+        """What the rule chooses for every task and method that has runs; call it when the draws have been run."""
+        tasks, names = self._planned.tasks, self.suite.methods
+        return [self._choose(task.id, name) for task in tasks for name in names if self._entry(task.id, name, 0).key]
 
     def _choose(self, task: str, method: str) -> Chosen:
         """Return the draw with the highest score; of equally good ones the first, which is nearest to the default."""
@@ -131,12 +139,13 @@ class Tuning:
         entries: list[PlanEntry] = []
         runs: dict[str, RunSpec] = {}
         for number, plan in enumerate(self.plans):
-            own = [e for e in plan.remembered.entries if wanted[e.task, e.method] == number]
+            own = [e for e in plan.remembered.entries if wanted.get((e.task, e.method), 0) == number]
             keys = {entry.key for entry in own}
             entries += own
             runs |= {run.key(): run for run in plan.runs if run.key() in keys}
         oracles = tuple(self.suite.methods) if self.selector.oracle else self.plans[0].remembered.oracles
-        remembered = SuitePlan(suite=self._named(), entries=tuple(entries), oracles=oracles)
+        absent = self.plans[0].remembered.absent
+        remembered = SuitePlan(suite=self._named(), entries=tuple(entries), oracles=oracles, absent=absent)
         return Plan(remembered, tuple(runs.values()), self.plans[0].annotators)
 
     def _named(self) -> Suite:
@@ -145,4 +154,4 @@ class Tuning:
         methods = {name: (told if len(self.options[name]) > 1 else given) for name, given in self.suite.methods.items()}
         title = f"{self.suite.title or self.suite.name}, tuned by {self.rule}"
         name = f"{self.suite.name}+tune{self.count}.{self.rule}"
-        return self.suite.model_copy(update={"name": name, "title": title, "methods": methods})
+        return self._planned.model_copy(update={"name": name, "title": title, "methods": methods})

@@ -60,15 +60,20 @@ class LabelledTarget:
         labels: int64 [N].
         probabilities: float64 [N, K].
         domains: `dataset:domain` of each image.
-        metric: `(labels, probabilities) -> float`, the metric of the table.
+        metric: `(labels, probabilities, soft) -> float | None`, the metric of the table, None where the images lack
+            what it reads.
         higher_is_better: of that metric.
+        soft: float32 [N, K], the class distribution of each image, a row of NaN where it has none; None where none has.
     """
 
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     domains: tuple[str, ...]
-    metric: Callable[[NDArray[np.int64], NDArray[np.float64]], float] = field(repr=False)
+    metric: Callable[[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32] | None], float | None] = field(
+        repr=False
+    )
     higher_is_better: bool = True
+    soft: NDArray[np.float32] | None = None
 
 
 #: What is read of a file of outputs, by the name of a rule's parameter.

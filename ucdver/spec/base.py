@@ -7,7 +7,7 @@ import json
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")
 
@@ -35,3 +35,18 @@ def canonical_json(value: object) -> str:
 def sha256_of(value: object) -> str:
     """Return the sha256 of the canonical JSON of `value`, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def first_fault(error: ValueError) -> str:
+    """Return on one line where a value that was read is wrong first, and how."""
+    if not isinstance(error, ValidationError):
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg']}" if where else fault["msg"]
+
+
+def of_another_version(error: ValueError) -> bool:
+    """Return whether there are unknown fields, and nothing else is wrong but fields that lack: nothing was damaged."""
+    kinds = {fault["type"] for fault in error.errors()} if isinstance(error, ValidationError) else set()
+    return "extra_forbidden" in kinds and kinds <= {"extra_forbidden", "missing"}

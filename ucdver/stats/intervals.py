@@ -36,12 +36,13 @@ class Interval:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     def p_value(self, confidence: float = 0.95) -> float | None:
-        """Return the two-sided p-value of a mean of 0, `confidence` being the interval's; None for a single value."""
+        """Return the two-sided p-value of a mean of 0, `confidence` being the interval's.
+
+        None for a single value, and where nothing varies: no test can say anything about chance then.
+        """
         half = self.half_width
-        if half is None:
+        if half is None or self.df is None or half == 0:
             return None
-        if self.df is None or half == 0:
-            return 1.0 if self.mean == 0 else 0.0
         error = half / float(stdtrit(self.df, (1 + confidence) / 2))
         return 2 * float(stdtr(self.df, -abs(self.mean) / error))
 
