@@ -46,3 +46,23 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
 def atomic_write_text(path: Path, text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8 with the line ends it has."""
     atomic_write_bytes(path, text.encode())
+
+
+def reserve(path: Path) -> None:
+    """Take the room that a file says it has: a map of a file with holes ends its process where the disk is full.
+
+    Raises:
+        OSError: there is no such room.
+    """
+    handle = os.open(path, os.O_RDWR)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(handle, 0, os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes were about to put at `path`; whoever calls it holds the lock of that file."""
+    for left in path.parent.glob(f".tmp-*-{path.name}"):
+        left.unlink(missing_ok=True)

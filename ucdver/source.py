@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ucdver.discovery import LOCAL_MODULE
 
 
-def source_sha256(found: type) -> str:
-    """Return the sha256 of the file that defines a class: provenance, to notice a change under one version."""
+def source_sha256(found: Callable[..., Any]) -> str:
+    """Return the sha256 of the file that defines a class or function: to notice a change under one version."""
     file = inspect.getsourcefile(found)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
 
 
 def version_of(version: str, target: str, found: type) -> str:
     """Return the version that a spec declares; that of a class in `ucdver_local.py` follows every edit of its file."""
-    if target.partition(":")[0] != LOCAL_MODULE:
-        return version
-    return f"{version}+{source_sha256(found)[:12]}"
+    edited = local_sha256(target, lambda: found)
+    return f"{version}+{edited[:12]}" if edited else version
+
+
+def local_sha256(target: str, load: Callable[[], Callable[..., Any]]) -> str:
+    """Return the sha256 of `ucdver_local.py` where a target lies in it, which has no version to raise; else nothing."""
+    return source_sha256(load()) if target.partition(":")[0] == LOCAL_MODULE else ""

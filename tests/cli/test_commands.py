@@ -245,3 +245,11 @@ def test_a_new_method_overwrites_nothing(ucdver: Any, existing: str, name: str, 
     assert message in outcome.err
     assert [path.name for path in Path().iterdir() if path.name != "__pycache__"] == [existing]
     assert Path(existing).read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("name", ["none", "f", "tensor"])
+def test_a_new_method_whose_class_would_hide_another_name_is_called_otherwise(ucdver: Any, name: str) -> None:
+    assert ucdver("new", "method", name).code == 0
+    assert f"class {name.capitalize()}Method(ucdver.Method):" in Path("ucdver_local.py").read_text()
+    shown = json.loads(ucdver("show", "methods", name, "--json").out)
+    assert [option["name"] for option in shown["config"]] == ["trade_off"]

@@ -1,10 +1,14 @@
 """The barrier itself: cheats that the contract must catch, one by one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
+from ucdver import Batch, Prediction
+from ucdver.methods.source_only import SourceOnly
 from ucdver.plugins import reset
 from ucdver.testing.contract import ToyBench, check_label_barrier, check_reproducible
 
@@ -70,14 +74,45 @@ class CountsPredictions(Plain):
         return prediction._replace(logits=logits)
 
 
+class KeepsAside(Plain):
+    """What a step leaves for the next one is no part of its state, and gone when a run goes on."""
+
+    def step(self, batch, progress):
+        self.seen = getattr(self, "seen", 0) + 1
+        return {"total": super().step(batch, progress)["total"] * (1 + 0.01 * self.seen)}
+
+
+class Hoards(Plain):
+    """Keeps source images for the phase that has none."""
+
+    def step(self, batch, progress):
+        if batch.has_source:
+            self.kept = batch.sources
+        return {"total": cross_entropy(self(self.kept.images), self.kept.labels)}
+
+
+class LooksAround(Plain):
+    def predict(self, images, extras):
+        prediction = super().predict(images, extras)
+        return prediction._replace(logits=prediction.logits - prediction.logits.mean(0))
+
+
 @hookimpl
 def ucdver_methods():
+    hoards = MethodSpec(name="hoards", version="1", target="ucdver_local:Hoards", settings=("sfda",), summary="a test")
+    return [
+        hoards,
+        *_adapting(),
+    ]
+
+
+def _adapting():
     return [
         MethodSpec(name=name, version="1", target=f"ucdver_local:{target}", settings=("uda",), summary="a test")
         for name, target in [
             ("plain", "Plain"), ("reads", "ReadsTheFile"), ("draws", "DrawsFromPython"), ("skips", "SkipsTheSeed"),
             ("rows", "CountsRows"), ("places", "CountsPredictions"),
-            ("dice", "ThrowsDice"),
+            ("dice", "ThrowsDice"), ("aside", "KeepsAside"), ("around", "LooksAround"),
         ]
     ]
 '''
@@ -137,3 +172,38 @@ def test_the_order_of_target_rows_gives_no_label_away(tmp_path: Path, local: Pat
         assert hits < 1 / 3 + 0.25
     else:
         assert hits < 0.9
+
+
+@pytest.mark.parametrize(("name", "setting"), [("aside", "uda"), ("hoards", "sfda")])
+def test_what_a_method_keeps_outside_its_state_is_noticed(tmp_path: Path, local: Path, name: str, setting: str) -> None:
+    ToyBench(tmp_path / "whole", name, setting, local=local).train()
+    # The one goes on with other weights, the other cannot go on at all.
+    with pytest.raises(AssertionError, match=f"{name} (gives other results when it was stopped and goes on|failed)"):
+        check_reproducible(tmp_path / "a", name, setting, local=local)
+
+
+def test_a_prediction_that_depends_on_the_images_beside_it_is_noticed(tmp_path: Path, local: Path) -> None:
+    with pytest.raises(AssertionError, match="around predicts 100 % of the images otherwise in another batch"):
+        check_reproducible(tmp_path / "a", "around", "uda", local=local)
+
+
+def test_no_unseen_image_is_shown_before_the_last_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    trained_on: list[int] = []
+    predict, step = SourceOnly.predict, SourceOnly.step
+
+    def watched_predict(self: SourceOnly, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:
+        seen.extend(image.numpy().tobytes() for image in images)
+        return predict(self, images, extras)
+
+    def watched_step(self: SourceOnly, batch: Batch, progress: float) -> dict[str, Tensor]:
+        trained_on.append(len(seen))
+        return step(self, batch, progress)
+
+    monkeypatch.setattr(SourceOnly, "predict", watched_predict)
+    monkeypatch.setattr(SourceOnly, "step", watched_step)
+    trained = ToyBench(tmp_path, "source_only", "uc").train()
+    early, late = set(seen[: trained_on[-1]]), set(seen[trained_on[-1] :])
+    # At the checkpoint in the middle rules are given outputs on what training shows, and nothing else.
+    tested = len(trained.predictions.select("target_test"))
+    assert early and len(late - early) == tested

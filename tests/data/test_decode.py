@@ -227,3 +227,17 @@ def test_pillows_own_warning_does_not_let_a_bomb_pass(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         with pytest.raises(DataError, match="it has 9600 x 9600 pixels"):
             opened(tmp_path / "big.png")
+
+
+def test_a_damaged_avif_is_told_and_no_interpreter_is_called(tmp_path: Path) -> None:
+    recipe, avif = ImageRecipe(size=8), tmp_path / "x.jpg"
+    Image.new("RGB", (32, 32), "red").save(avif, format="AVIF")
+    whole = avif.read_bytes()
+    assert open_image(avif, recipe).getpixel((4, 4))[0] > 200
+    at = whole.index(b"mdat") + 4
+    avif.write_bytes(whole[:at] + bytes(len(whole) - at))
+    eps = tmp_path / "y.jpg"
+    Image.new("RGB", (8, 8)).save(eps, format="EPS")
+    for path, told in ((avif, "is damaged"), (eps, "is no picture")):
+        with pytest.raises(DataError, match=told):
+            open_image(path, recipe)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ucdver.data.home import data_home
-from ucdver.files import atomic_path, atomic_write_bytes, atomic_write_text
+from ucdver.files import atomic_path, atomic_write_bytes, atomic_write_text, reserve, sweep
 
 
 def test_writing_makes_the_folder_and_leaves_only_the_file(tmp_path: Path) -> None:
@@ -45,3 +45,19 @@ def test_the_home_folder_is_the_environments_or_the_users_cache(
     assert data_home() == tmp_path / "h"
     monkeypatch.delenv("UCDVER_HOME")
     assert data_home().is_absolute() and "ucdver" in data_home().parts
+
+
+def test_room_is_taken_before_a_file_is_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 20)
+    assert path.stat().st_blocks * 512 < 1 << 20
+    reserve(path)
+    assert path.stat().st_blocks * 512 >= 1 << 20 and path.stat().st_size == 1 << 20
+
+
+def test_what_a_killed_process_left_of_one_file_is_removed(tmp_path: Path) -> None:
+    for name in (".tmp-1-x.npy", ".tmp-2-y.npy", "x.npy"):
+        (tmp_path / name).touch()
+    sweep(tmp_path / "x.npy")
+    assert {path.name for path in tmp_path.iterdir()} == {".tmp-2-y.npy", "x.npy"}

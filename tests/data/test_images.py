@@ -104,7 +104,9 @@ def test_a_damaged_picture_is_named_and_leaves_no_cache(held: Catalog) -> None:
 def test_a_file_that_is_not_the_one_that_was_read_is_refused(held: Catalog) -> None:
     path = held.root("tiny") / "pictures/plain/004.png"
     Image.new("RGB", (4, 4)).save(path)
-    with pytest.raises(DataError, match=r"004\.png is not the file it was; ucdver data add tiny"):
+    with pytest.raises(
+        DataError, match=r"004\.png is not the file it was; ucdver data check tiny --again, and then: ucdver data add"
+    ):
         open_plain(held)
     path.unlink()
     with pytest.raises(DataError, match=r"004\.png is gone"):

@@ -7,7 +7,9 @@ from support.small_suite import SUITE
 from ucdver.data.catalog import Catalog
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
 from ucdver.plugins import load_registry, reset
+from ucdver.report.leaderboard import build_leaderboard
 from ucdver.runs.absent import part_absent_targets
+from ucdver.runs.backbone import feature_key
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.restrict import restrict
 from ucdver.runs.schedule import schedule
@@ -244,3 +246,45 @@ def test_another_protocol_keeps_the_budget_and_names_the_suite_after_it(tmp_path
     assert (cut.name, cut.protocol.id, cut.protocol.steps) == ("small+uda_grouped", "uda_grouped", 6)
     with pytest.raises(PluginError, match="did you mean 'uda_grouped'"):
         restrict(suite(tmp_path), load_registry(), protocol="uda_groupd")
+
+
+EDITED = """\
+from ucdver import BackboneSpec, hookimpl
+from ucdver.backbones.convnet import build
+
+
+@hookimpl
+def ucdver_backbones():
+    return [BackboneSpec(name="mine", target="ucdver_local:build_mine", weights=("none",), summary="a test")]
+
+
+def build_mine(name, weights, channels):
+    return build("convnet_s", weights, channels)
+"""
+
+
+def test_an_edited_backbone_is_another_run_with_other_features(tmp_path: Path, home: Path) -> None:
+    keys = []
+    for text in (EDITED, EDITED, f"{EDITED}# an edit\n"):
+        (tmp_path / "ucdver_local.py").write_text(text)
+        (tmp_path / "small.toml").write_text(SUITE.replace("convnet_s@none", "mine@none"))
+        reset()
+        registry = load_registry(tmp_path)
+        made = make_plan(load_suite(str(tmp_path / "small.toml"), registry), registry, Catalog(registry, home))
+        keys.append((made.runs[0].key(), feature_key(made.runs[0])))
+    assert keys[0] == keys[1]
+    assert keys[0][0] != keys[2][0] and keys[0][1] != keys[2][1]
+
+
+def test_pictures_that_a_source_shows_too_are_told_under_the_table(tmp_path: Path, home: Path, plan: Planner) -> None:
+    assert plan(SUITE).remembered.shared == {}
+    # The same pictures under another name.
+    second = SUITE[SUITE.index("[[task]]") :].replace("toy:outline", "parted:filled").replace('"one"', '"two"')
+    (tmp_path / "small.toml").write_text(SUITE + "\n" + second)
+    (tmp_path / "ucdver_local.py").write_text(PARTED)
+    reset()
+    registry = load_registry(tmp_path)
+    made = make_plan(load_suite(str(tmp_path / "small.toml"), registry), registry, Catalog(registry, home))
+    assert made.remembered.shared == {"two": 60}
+    board = build_leaderboard(RunStore(tmp_path / "runs"), registry, made.remembered)
+    assert any(note.startswith("two: 60 pictures of the target are in a source too") for note in board.footnotes)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ucdver.backbones.base import Backbone
 from ucdver.errors import PluginError, WeightsError, closest
 from ucdver.registry import Registry, load_callable
+from ucdver.source import local_sha256
 from ucdver.spec.plugin import BackboneSpec
 from ucdver.spec.recipe import Recipe
 
@@ -38,6 +39,12 @@ def weights_sha256(registry: Registry, recipe: Recipe) -> str:
     from ucdver.backbones.weights import file_sha256
 
     return file_sha256(path)
+
+
+def edited_sha256(registry: Registry, recipe: Recipe) -> str:
+    """Return the hash of `ucdver_local.py` where the recipe's backbone is built by it; else an empty string."""
+    spec = _find(registry, recipe.backbone_name)
+    return local_sha256(spec.target, lambda: load_callable(spec.target, f"backbone '{spec.name}'"))
 
 
 def check_backbone(registry: Registry, text: str) -> None:

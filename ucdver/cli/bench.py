@@ -211,7 +211,10 @@ def _print_matrix(session: Bench) -> None:
     # As wide as it needs, as the leaderboard is: names that are cut tell nothing.
     out.width = max(out.width, Console(width=_WIDEST).measure(table).maximum)
     out.print(table)
-    for reason in (*sorted(reasons - {""}), *plan.remembered.absent.values()):
+    shared = [
+        f"{task}: {count} pictures of the target are in a source" for task, count in plan.remembered.shared.items()
+    ]
+    for reason in (*sorted(reasons - {""}), *plan.remembered.absent.values(), *shared):
         out.print(f"- {reason}", highlight=False, soft_wrap=True, markup=False)
 
 

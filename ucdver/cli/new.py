@@ -119,6 +119,9 @@ def new_method(
         owner = registry.methods.distribution(name)
         raise SpecError(f"there is a method '{name}' already, in {owner}", "choose another name")
     class_name = "".join(part.capitalize() for part in name.split("_"))
+    # Names that Python has, or that the file written here imports.
+    if class_name in {"None", "True", "False", "F", "Field", "Tensor"}:
+        class_name += "Method"
     atomic_write_text(plugin, _METHOD.substitute(name=name, class_name=class_name))
     atomic_write_text(test, _TEST.substitute(name=name, test=test.name))
     say(f"wrote {plugin.name} and {test.name}. Put your loss into adaptation_loss, check it, try it in seconds:")

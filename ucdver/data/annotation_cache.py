@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ucdver.data.images import open_npy
 from ucdver.errors import DataError
-from ucdver.files import atomic_path, atomic_write_text
+from ucdver.files import atomic_path, atomic_write_text, reserve
 from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.run import RunSpec
 from ucdver.spec.task import Domain
@@ -121,6 +121,7 @@ class AnnotationStore:
             if whole is None:
                 shape = (count, *values.shape[1:])
                 whole = np.lib.format.open_memmap(path, mode="w+", dtype=values.dtype, shape=shape)
+                reserve(path)
             pairs = [(number, row) for row, key in enumerate(keys) for number in places.get(key, ())]
             if pairs:
                 into, rows = np.array(pairs).T

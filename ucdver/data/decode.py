@@ -45,7 +45,11 @@ _DAMAGE = (
     TypeError,
     OverflowError,
     struct.error,
+    # Of the AVIF plugin, and (NotImplementedError) that of DDS.
+    RuntimeError,
 )
+#: What is opened, whatever a file is called. Not EPS, of which an interpreter of programs would be called.
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 
 
 def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
@@ -60,7 +64,7 @@ def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
     with damage_told(path):
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty", _AGAIN)
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             # Pillow knows the size from the header; nothing is decoded yet.
             _check_size(path, image.size)
             image.load()
@@ -85,7 +89,7 @@ def open_grey(
     Raises:
         DataError: as `open_image`.
     """
-    with damage_told(path), Image.open(stream) as image:
+    with damage_told(path), Image.open(stream, formats=FORMATS) as image:
         _check_size(path, image.size)
         width, height = image.size
         image.draft("L", (side, side))

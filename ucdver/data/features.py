@@ -53,9 +53,10 @@ def open_features(
     return features
 
 
-def recipe_key(recipe: Recipe, weights_sha256: str, seed: int) -> str:
+def recipe_key(recipe: Recipe, weights_sha256: str, backbone_sha256: str, seed: int) -> str:
     """Return the `key` under which a recipe's network is cached; one without weights is another for every seed."""
     named = [recipe.backbone_name, weights_sha256] if weights_sha256 else [recipe.backbone_name, "random", seed]
+    named += [backbone_sha256] if backbone_sha256 else []
     return sha256_of(named)[:16]
 
 

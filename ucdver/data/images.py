@@ -18,8 +18,9 @@ from ucdver.data.catalog import Catalog, how_to_get
 from ucdver.data.decode import DECODE_VERSION, fit_image, open_image
 from ucdver.data.manifest import Manifest, Row, file_part, hash_file, hash_files, row_digest
 from ucdver.errors import DataError
-from ucdver.files import atomic_path
+from ucdver.files import atomic_path, reserve, sweep
 from ucdver.registry import Registry, load_callable
+from ucdver.source import local_sha256
 from ucdver.spec.base import sha256_of
 from ucdver.spec.plugin import DatasetSpec
 from ucdver.spec.recipe import ImageRecipe
@@ -81,6 +82,7 @@ def open_images(
         array = open_npy(path, shape, np.uint8)
         if array is None:
             draw = _drawer(spec, manifest, catalog.root(domain.dataset), rows, recipe)
+            sweep(path)
             with atomic_path(path) as temporary:
                 _decode(rows, draw, temporary, shape, workers, progress)
             array = open_npy(path, shape, np.uint8)
@@ -106,7 +108,10 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt
 def drawing_sha256(spec: DatasetSpec) -> str:
     """Return the hash of what draws a data set's pictures: a part of every run's key."""
     # A loader belongs to its data set and may change with it; the decoder for files has a version of its own.
-    drawn_by = [spec.name, spec.version, spec.loader] if spec.loader else []
+    loader = spec.loader
+    drawn_by = [spec.name, spec.version, loader] if loader else []
+    if loader and (edited := local_sha256(loader, lambda: load_callable(loader, f"the loader of '{spec.name}'"))):
+        drawn_by.append(edited)
     return sha256_of({"decoder": DECODE_VERSION, "loader": drawn_by})
 
 
@@ -123,7 +128,7 @@ def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Ro
             if not path.is_file():
                 raise _changed(spec, root, f"{path} is gone")
             if row_digest(row, hash_file(path)) != manifest.digests[row.id]:
-                raise _changed(spec, root, f"{path} is not the file it was")
+                raise _replaced(spec, root, path)
             return open_image(path, recipe)
 
         return from_file
@@ -131,7 +136,7 @@ def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Ro
     files = hash_files(spec, root, rows)
     for row in rows:
         if row_digest(row, files[file_part(row.path)]) != manifest.digests[row.id]:
-            raise _changed(spec, root, f"{root / file_part(row.path)} is not the file it was")
+            raise _replaced(spec, root, root / file_part(row.path))
     load = load_callable(spec.loader, f"the loader of dataset '{spec.name}'")(root)
 
     def from_loader(row: Row) -> Image.Image:
@@ -148,6 +153,12 @@ def _changed(spec: DatasetSpec, root: Path, problem: str) -> DataError:
     return DataError(f"data set '{spec.name}': {problem}", how_to_get(spec, root))
 
 
+def _replaced(spec: DatasetSpec, root: Path, path: Path) -> DataError:
+    # A scan goes by size and time of change, which a file put in the place of another may share with it.
+    again = f"ucdver data check {spec.name} --again, and then: {how_to_get(spec, root)}"
+    return DataError(f"data set '{spec.name}': {path} is not the file it was", again)
+
+
 def _decode(
     rows: Sequence[Row],
     draw: Draw,
@@ -157,6 +168,7 @@ def _decode(
     progress: Progress | None,
 ) -> None:
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    reserve(path)
 
     def one(number: int) -> None:
         pixels = np.asarray(draw(rows[number]))

@@ -234,6 +234,7 @@ def check_row(spec: DatasetSpec, row: Row, spaces: Mapping[str, LabelSpace]) -> 
     where = f"data set '{spec.name}', row '{row.id}'"
     if not row.id:
         raise DataError(f"data set '{spec.name}': the row of '{row.path}' has an empty id")
+    _check_name(spec, row)
     if row.domain not in spec.domains:
         hint = suggestion(row.domain, spec.domains, f"the spec names {', '.join(spec.domains)}")
         raise DataError(f"{where}: '{row.domain}' is not one of its domains", hint)
@@ -250,6 +251,16 @@ def check_row(spec: DatasetSpec, row: Row, spaces: Mapping[str, LabelSpace]) -> 
             _check_votes(spaces[space], votes)
     except DataError as error:
         raise DataError(f"{where}: {error.problem}", error.hint) from None
+
+
+def _check_name(spec: DatasetSpec, row: Row) -> None:
+    """Raise a DataError for a name that cannot be written down."""
+    try:
+        f"{row.id}{row.path}".encode()
+    except UnicodeEncodeError:
+        # Names from old archives: bytes that are no UTF-8.
+        problem = f"data set '{spec.name}': the name {row.path!a} is not UTF-8"
+        raise DataError(problem, "rename the file, or unpack its archive anew with the right encoding") from None
 
 
 def _check_votes(space: LabelSpace, votes: Mapping[str, float]) -> None:

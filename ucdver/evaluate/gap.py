@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from ucdver.backbones.base import Backbone
-from ucdver.backbones.build import build_backbone, weights_sha256
+from ucdver.backbones.build import build_backbone, edited_sha256, weights_sha256
 from ucdver.data.catalog import Catalog
 from ucdver.data.features import open_features, recipe_key
 from ucdver.data.images import open_images
@@ -87,7 +87,7 @@ class GapMeter:
         self.device = device
         self.most = most
         self.seed = seed
-        self._key = recipe_key(recipe, weights_sha256(registry, recipe), seed)
+        self._key = recipe_key(recipe, weights_sha256(registry, recipe), edited_sha256(registry, recipe), seed)
         with scoped_seed("gap", seed):
             # As a run does with this seed: the key of cached features names it, so the same weights must follow.
             torch.manual_seed(derive_seed("backbone", seed))

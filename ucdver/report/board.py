@@ -108,6 +108,7 @@ class Leaderboard:
         oracle_selection: the rule looks at target labels, so that every method is shown as an oracle.
         labels: by task and data set, the label map of its runs; empty where none was used.
         absent: by data set that some column lacks, what to type.
+        shared: by task, how many pictures of its targets are in a source too.
         cautions: by data set, what must stand under a table of it.
         notes: by method, what its spec says under every table.
         single: every run has one checkpoint, so that a selection rule has nothing to choose.
@@ -129,6 +130,7 @@ class Leaderboard:
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
     reference: str = ""
     mixed: tuple[str, ...] = ()
     differences: dict[str, Difference | None] = field(default_factory=dict)

@@ -21,6 +21,7 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
         *(f"{name}: {caution}." for name, caution in board.cautions.items()),
         *_baselines(board),
         *_labels(board),
+        *_shared(board),
         *_ranking(board),
         *_against(board),
         *_options(board),
@@ -87,6 +88,15 @@ def _labels(board: Leaderboard) -> list[str]:
         if how
     ]
     return [f"labels: {'; '.join(told)}."] if told else []
+
+
+def _shared(board: Leaderboard) -> list[str]:
+    """Warn of targets whose pictures a source shows with their labels: what they test is memory too."""
+    return [
+        f"{one_line(task)}: {'1 picture of the target is' if count == 1 else f'{count} pictures of the target are'} in "
+        "a source too, file for file: training may have seen the labels of what is tested."
+        for task, count in board.shared.items()
+    ]
 
 
 def _ranking(board: Leaderboard) -> list[str]:

@@ -80,6 +80,7 @@ def build_leaderboard(
         options={m: plan.suite.methods[m] for m in order if plan.suite.methods[m]},
         labels=label_maps(store, plan),
         absent=plan.absent,
+        shared=plan.shared,
         reference=reference,
         mixed=tuple(m for m in order if _is_mixed(grid, columns, m)),
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),

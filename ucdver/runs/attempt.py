@@ -29,9 +29,10 @@ from ucdver.runs.backbone import feature_key, seeded_backbone
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.outputs import OutputWriter
 from ucdver.runs.store import RunStore
-from ucdver.seeds import derive_seed, run_seed
+from ucdver.seeds import derive_seed, run_seed, scoped_seed
 from ucdver.spec.run import Cost, RunSpec
 from ucdver.spec.task import Domain
+from ucdver.train.checkpoint import point_path
 from ucdver.train.loop import Loop
 from ucdver.train.predict import predict_all
 
@@ -62,32 +63,31 @@ class Attempt:
         loop = self._loop(method, data)
         writer = self._writer(method, data)
 
-        def at_checkpoint(done: int) -> None:
-            writer.save(done)
-            writer.save_test(done)
-
-        seconds = loop.run(observe, at_checkpoint)
+        seconds = loop.run(observe, writer.save)
         predicted = self._predict(method, data)
         if self.leaves_outputs:
             writer.save(self.spec.protocol.steps, predicted)
         target = next(iter(data.target_test.values()))
         cost = meter.cost(method, seconds, loop.steps_made, target, self.precision)
-        self._write_predictions(data, predicted, writer)
+        self._write_predictions(data, predicted)
         return cost
 
     def add_outputs(self, observe: Observer) -> None:
         """Save what selection rules read of a run that is done, with the weights that it left; nothing is trained."""
+        method, data = self.trained(observe)
+        self._writer(method, data).save(self.spec.protocol.steps)
+
+    def trained(self, observe: Observer) -> tuple[Method, TaskData]:
+        """Return the method of a run that is done, with the weights that it left, and the run's data."""
         torch.set_num_threads(self.options.threads)
         method, data = self._built()
         self._loop(method, data).run(observe)
-        self._writer(method, data).save(self.spec.protocol.steps)
+        return method, data
 
     def _built(self) -> tuple[Method, TaskData]:
         """Return the method before its first step, and the run's data."""
         backbone = self._backbone()
         data = self._data(backbone)
-        if self.spec.recipe.frozen:
-            backbone = PrecomputedFeatures(backbone.num_features)
         return self._method(backbone, data), data
 
     def _loop(self, method: Method, data: TaskData) -> Loop:
@@ -116,6 +116,8 @@ class Attempt:
         )
 
     def _method(self, backbone: Backbone, data: TaskData) -> Method:
+        if self.spec.recipe.frozen:
+            backbone = PrecomputedFeatures(backbone.num_features)
         chosen = method_class(self.registry, self.spec.method.name)
         config = resolve_config(self.registry, self.spec.method.name, self.spec.method.config)
         task, oracle = self.spec.task, self.registry.methods.get(self.spec.method.name).oracle
@@ -146,7 +148,6 @@ class Attempt:
         oracle = self.registry.methods.get(self.spec.method.name).oracle
 
         sides: dict[str, SourceView | TargetView] = {"source_val": data.source_val, "source_train": data.source_train}
-        sides |= {f"target_test:{name}": view for name, view in data.target_test.items()}
         if data.target_train is not None:
             sides["target_train"] = data.target_train
 
@@ -156,18 +157,33 @@ class Attempt:
 
         return OutputWriter(self.folder, data, predict, self.spec.protocol.steps, oracle)
 
-    def _write_predictions(self, data: TaskData, predicted: dict[str, Prediction], writer: OutputWriter) -> None:
+    def _write_predictions(self, data: TaskData, predicted: dict[str, Prediction]) -> None:
         """Write the predictions of every checkpoint; the target's labels are opened now that training is over."""
         last = self._evaluate(data, predicted)
+        rows = [i for i, split in enumerate(last.splits) if split == "target_test"]
         for done in self.spec.protocol.checkpoint_steps()[:-1]:
-            if not writer.test_path(done).exists() and self.store.has_predictions(self.spec.key(), done):
+            path = point_path(self.folder, done)
+            if not path.exists() and self.store.has_predictions(self.spec.key(), done):
                 continue  # The run was stopped between this and its record.
-            logits = writer.test_logits(done)
-            test = np.concatenate([logits[name].numpy() for name in data.target_test])
-            rows = [i for i, split in enumerate(last.splits) if split == "target_test"]
-            self.store.write_predictions(self.spec.key(), replace(last.take(rows), logits=test), done)
-            writer.test_path(done).unlink()
+            logits = self._test_logits(data, done)
+            self.store.write_predictions(self.spec.key(), replace(last.take(rows), logits=logits), done)
+            path.unlink()
         self.store.write_predictions(self.spec.key(), last)
+
+    def _test_logits(self, data: TaskData, done: int) -> npt.NDArray[np.float32]:
+        """Return logits [N, K] on the test images after `done` steps, of a method made anew with the weights of then.
+
+        The method that was trained is shown no test image before its last step: it might keep it.
+        """
+        method = self._method(self._backbone(), data)
+        self._loop(method, data).restore(done)
+        with scoped_seed("checkpoint", self.spec.seed, done):
+            found = [
+                predict_all(method, view.images, self.device, self.precision, view.extras).logits
+                for view in data.target_test.values()
+            ]
+        logits: npt.NDArray[np.float32] = torch.cat(found).numpy().astype(np.float32)
+        return logits
 
     def _evaluate(self, data: TaskData, predicted: dict[str, Prediction]) -> Predictions:
         """Open the target's labels, now that training is over, and lay them beside the predictions."""

@@ -21,4 +21,4 @@ def seeded_backbone(registry: Registry, spec: RunSpec, device: torch.device) -> 
 
 def feature_key(spec: RunSpec) -> str:
     """Return what names the features of the run's frozen backbone: its weights, or the seed of random ones."""
-    return recipe_key(spec.recipe, spec.weights_sha256, run_seed(spec.task.id, spec.seed))
+    return recipe_key(spec.recipe, spec.weights_sha256, spec.backbone_sha256, run_seed(spec.task.id, spec.seed))

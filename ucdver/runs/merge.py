@@ -47,7 +47,8 @@ def merged(
     missing = {entry.task for entry in entries if entry.status == "missing"}
     needed = {dataset for name in missing for dataset in tasks[name].datasets}
     absent = {name: how for name, how in {**old.absent, **new.absent}.items() if name in needed}
-    return SuitePlan(suite=both, entries=entries, oracles=oracles, absent=absent)
+    shared = {**old.shared, **new.shared}
+    return SuitePlan(suite=both, entries=entries, oracles=oracles, absent=absent, shared=shared)
 
 
 def _comparable(old: SuitePlan, new: SuitePlan) -> bool:
@@ -79,7 +80,11 @@ def _of_another_kind(
 
 def _same_start(one: RunSpec, other: RunSpec, alike: bool) -> bool:
     """Return whether two runs begin from the same weights and, where they are `alike` in their task, images."""
-    if (one.engine, one.weights_sha256) != (other.engine, other.weights_sha256):
+    if (one.engine, one.weights_sha256, one.backbone_sha256) != (
+        other.engine,
+        other.weights_sha256,
+        other.backbone_sha256,
+    ):
         return False
     if not alike:
         return True

@@ -1,4 +1,4 @@
-"""What a run saves at each checkpoint for selection rules, and the test logits that are laid beside labels later."""
+"""What a run saves at each checkpoint for selection rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ucdver.data.feeder import to_float
@@ -58,20 +58,6 @@ class OutputWriter:
         name = checkpoint_name(done, self.steps)
         with atomic_path(self.folder / f"{name}.safetensors") as temporary:
             save_file({key: value.contiguous() for key, value in tensors.items()}, temporary)
-
-    def save_test(self, done: int) -> None:
-        """Save the test logits after `done` steps, without labels, which are opened only when training is over."""
-        logits = {name: self._predict(f"target_test:{name}", v.images) for name, v in self.data.target_test.items()}
-        with atomic_path(self.test_path(done)) as temporary:
-            save_file({name: prediction.logits.contiguous() for name, prediction in logits.items()}, temporary)
-
-    def test_logits(self, done: int) -> dict[str, Tensor]:
-        """Return the test logits after `done` steps, by domain."""
-        return load_file(self.test_path(done))
-
-    def test_path(self, done: int) -> Path:
-        """Return the file of the test logits after `done` steps."""
-        return self.folder / f"{checkpoint_name(done, self.steps)}.test.safetensors"
 
     def _predict(self, side: str, images: Rows, rows: Tensor | None = None) -> Prediction:
         chosen = torch.arange(len(images)) if rows is None else rows

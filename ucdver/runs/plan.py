@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ucdver.backbones.build import check_backbone, weights_sha256
+from ucdver.backbones.build import check_backbone, edited_sha256, weights_sha256
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
@@ -59,6 +59,7 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
         lacking=lacking,
         fingerprints=_fingerprints(suite, catalog, faults),
         weights=weights_sha256(registry, suite.recipe) if needed or suite.recipe.weights != "hub" else "",
+        edited=edited_sha256(registry, suite.recipe),
     )
     cells = [cell for task in suite.tasks for name in suite.methods for cell in planning.cells(task, name)]
     runs = tuple(spec for _, spec in cells if spec is not None)
@@ -68,7 +69,9 @@ def make_plan(suite: Suite, registry: Registry, catalog: Catalog, *, fetch: bool
         raise planning.unweighted[0]
     oracles = tuple(name for name in suite.methods if registry.methods.get(name).oracle)
     told = {name: str(error) for name, error in faults.items()}
-    plan = SuitePlan(suite=suite, entries=tuple(entry for entry, _ in cells), oracles=oracles, absent=told)
+    entries = tuple(entry for entry, _ in cells)
+    shared = {task.id: count for task in suite.tasks if not lacking[task.id] and (count := _shared(task, catalog))}
+    plan = SuitePlan(suite=suite, entries=entries, oracles=oracles, absent=told, shared=shared)
     return Plan(plan, runs, planning.annotators)
 
 
@@ -84,6 +87,7 @@ class _Planning:
     lacking: Mapping[str, str]
     fingerprints: Mapping[str, str]
     weights: str
+    edited: str
     unfit: list[DataError] = field(default_factory=list)
     unweighted: list[WeightsError] = field(default_factory=list)
     _own: dict[str, str] = field(default_factory=dict)
@@ -191,6 +195,7 @@ class _Planning:
             labels={name: label_source(name, task, registry) for name in task.datasets},
             pictures={name: drawing_sha256(registry.datasets.get(name)) for name in task.datasets},
             weights_sha256=self.weights,
+            backbone_sha256=self.edited,
             annotations=dict(annotations),
             method_weights_sha256=self._own[method],
         )
@@ -208,6 +213,17 @@ def _fingerprints(suite: Suite, catalog: Catalog, faults: Collection[str]) -> di
         manifest = catalog.manifest(dataset)
         found |= {str(d): manifest.fingerprint(d.name) for d in domains if d.dataset == dataset}
     return found
+
+
+def _shared(task: Task, catalog: Catalog) -> int:
+    """Return how many pictures of a task's targets are in a source too, file for file: training knows their labels."""
+
+    def digests(domains: Sequence[Domain]) -> list[str]:
+        manifests = [(catalog.manifest(domain.dataset), domain.name) for domain in domains]
+        return [manifest.digests[row.id] for manifest, name in manifests for row in manifest.rows(name)]
+
+    known = set(digests(task.sources))
+    return sum(digest in known for digest in digests(task.targets))
 
 
 def _own_weights(registry: Registry, method: str, options: Mapping[str, Any], fetch: bool) -> str:

@@ -144,8 +144,9 @@ class Tuning:
             entries += own
             runs |= {run.key(): run for run in plan.runs if run.key() in keys}
         oracles = tuple(self.suite.methods) if self.selector.oracle else self.plans[0].remembered.oracles
-        absent = self.plans[0].remembered.absent
-        remembered = SuitePlan(suite=self._named(), entries=tuple(entries), oracles=oracles, absent=absent)
+        remembered = self.plans[0].remembered.model_copy(
+            update={"suite": self._named(), "entries": tuple(entries), "oracles": oracles}
+        )
         return Plan(remembered, tuple(runs.values()), self.plans[0].annotators)
 
     def _named(self) -> Suite:

@@ -26,12 +26,12 @@ class MethodChoice(Value):
 class RunSpec(Value):
     """Everything declared that can move a result; its `key()` names the run on disk.
 
-    `data` maps each domain to the fingerprint of its rows, `pictures` each data set to the hash of what draws them (its
-    version, its loader, the decoder), `labels` each data set to the label map used and the hash of its table (or to
-    the space's own name), and `weights_sha256` is empty for a network trained from scratch. `annotations` maps each
-    annotation that the method reads to the hash of all that makes it, and `method_weights_sha256` stands for what the
-    method loads by itself. Paths, worker counts and device names are no part of it: they go into the record's
-    provenance.
+    `data` maps each domain to the fingerprint of its rows, `pictures` each data set to the hash of what draws them
+    (its version, its loader, the decoder), `labels` each data set to the label map used and the hash of its table (or
+    to the space's own name), and `weights_sha256` is empty for a network trained from scratch. `backbone_sha256` is
+    the hash of `ucdver_local.py` where that builds the backbone, else empty. `annotations` maps each annotation that
+    the method reads to the hash of all that makes it, and `method_weights_sha256` stands for what the method loads by
+    itself. Paths, worker counts and device names are no part of it: they go into the record's provenance.
     """
 
     task: Task
@@ -44,6 +44,7 @@ class RunSpec(Value):
     labels: dict[str, str]
     pictures: dict[str, str] = {}
     weights_sha256: str = ""
+    backbone_sha256: str = ""
     annotations: dict[str, str] = {}
     method_weights_sha256: str = ""
     engine: int = ENGINE
@@ -63,8 +64,9 @@ class RunSpec(Value):
         if not self.annotations:
             # Left out where there is none, so that a run keeps the key that it had before there were annotations.
             declared.pop("annotations")
-        if not self.method_weights_sha256:
-            declared.pop("method_weights_sha256")
+        for name in ("method_weights_sha256", "backbone_sha256"):
+            if not declared[name]:
+                declared.pop(name)
         return sha256_of(declared)
 
 

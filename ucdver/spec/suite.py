@@ -52,10 +52,12 @@ class SuitePlan(Value):
 
     `status` of an entry is `planned` (look at the run), `not_applicable` (the method is undefined for the setting) or
     `missing` (data or weights are absent). `oracles` names the methods that are never ranked, and `absent` says of each
-    data set that was not on the machine what to type.
+    data set that was not on the machine what to type. `shared` counts, by task, the pictures of targets that are in a
+    source too, file for file.
     """
 
     suite: Suite
     entries: tuple[PlanEntry, ...]
     oracles: tuple[str, ...] = ()
     absent: dict[str, str] = {}
+    shared: dict[str, int] = {}

@@ -34,6 +34,11 @@ def checkpoint_path(folder: Path) -> Path:
     return folder / "checkpoints" / "last.pt"
 
 
+def point_path(folder: Path, done: int) -> Path:
+    """Return where a run keeps its weights after `done` steps until training is over."""
+    return folder / "checkpoints" / f"step-{done:06d}.pt"
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint under a temporary name, flush it, and put it in the place of the last one."""
     with atomic_path(path) as temporary:

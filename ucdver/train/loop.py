@@ -15,12 +15,12 @@ from ucdver.data.batches import Batch
 from ucdver.data.decode import BACKGROUNDS
 from ucdver.data.feeder import Feeder
 from ucdver.data.views import TaskData
-from ucdver.errors import SpecError
+from ucdver.errors import DataError, SpecError
 from ucdver.methods.base import Method
 from ucdver.seeds import run_seed, scoped_seed, seed_step
 from ucdver.spec.protocol import Phase
 from ucdver.spec.run import RunSpec
-from ucdver.train.checkpoint import Checkpoint, checkpoint_path, load_checkpoint, save_checkpoint
+from ucdver.train.checkpoint import Checkpoint, checkpoint_path, load_checkpoint, point_path, save_checkpoint
 from ucdver.train.guard import LossGuard
 from ucdver.train.log import RunLog
 from ucdver.train.optim import build_optimiser, set_lr
@@ -69,6 +69,7 @@ class Loop:
         self.reads_target = reads_target
         self.device = device
         self.options = options
+        self.folder = folder
         self.path = checkpoint_path(folder)
         self.log = RunLog(folder / "log.jsonl")
         self.pseudo_log = PseudoLabelLog(folder, () if data.target_train is None else data.target_train.ids)
@@ -83,7 +84,8 @@ class Loop:
     def run(self, observe: Observer, at_checkpoint: AtCheckpoint = lambda done: None) -> float:
         """Train to the end of the budget, from the last checkpoint if there is one; return the seconds of training.
 
-        What `at_checkpoint` does moves neither random numbers nor normalisation, nor the seconds.
+        What `at_checkpoint` does moves neither random numbers nor normalisation, nor the seconds. The weights of every
+        checkpoint within are kept, so that what may only be looked at when training is over can be predicted then.
         """
         self.at_checkpoint = at_checkpoint
         if not self.method.trains:
@@ -94,7 +96,7 @@ class Loop:
             zip(self.spec.protocol.phases, self.spec.protocol.phase_steps(), strict=True)
         ):
             if not phase.source and not self.reads_target:
-                self._pass_over(done, steps)
+                self._pass_over(number, done, steps)
             elif saved is None or saved.phase <= number:
                 resume = saved if saved is not None and saved.phase == number else None
                 self._run_phase(number, phase, steps, done, resume, observe)
@@ -111,12 +113,31 @@ class Loop:
         for phase in phases:
             self.method.start_phase(phase.name)
         for done in sorted(self.points):
-            self._look(done)
+            self._look(done, len(phases) - 1)
         save_checkpoint(
             self.path, Checkpoint(self.key, len(phases) - 1, steps[-1], 0.0, self.method.state_dict(), {}, {})
         )
         observe(self.spec.protocol.steps, self.spec.protocol.steps, {})
         return self.seconds
+
+    def restore(self, done: int) -> None:
+        """Bring a method that was just made to where this run's was after `done` steps.
+
+        Raises:
+            DataError: the weights are not there, or damaged.
+        """
+        path = point_path(self.folder, done)
+        saved = load_checkpoint(path, self.key)
+        if saved is None:
+            raise DataError(f"{path} is gone", "run it again with --rerun always")
+        for phase in self.spec.protocol.phases[: saved.phase + 1]:
+            # What a phase makes or freezes must be there before its weights are loaded.
+            if not self.method.trains:
+                self.method.start_phase(phase.name)
+            elif phase.source or self.reads_target:
+                self.method.start_phase(phase.name)
+                build_optimiser(self.method, self.optim)
+        self.method.load_state_dict(saved.method)
 
     @property
     def steps_made(self) -> int:
@@ -125,11 +146,11 @@ class Loop:
         shown = zip(protocol.phases, protocol.phase_steps(), strict=True)
         return sum(steps for phase, steps in shown if phase.source or self.reads_target)
 
-    def _pass_over(self, before: int, steps: int) -> None:
+    def _pass_over(self, number: int, before: int, steps: int) -> None:
         """Make no step, and have the method looked at where the protocol says so."""
         for done in sorted(self.points):
             if before < done <= before + steps:
-                self._look(done)
+                self._look(done, number)
 
     def _run_phase(
         self, number: int, phase: Phase, steps: int, before: int, saved: Checkpoint | None, observe: Observer
@@ -153,7 +174,7 @@ class Loop:
             set_lr(optimiser, self.optim, step, steps)
             self.guard.watch(before + step, self._step(number, phase, step, steps, before, optimiser, scaler))
             if before + step + 1 in self.points:
-                started += self._look(before + step + 1)
+                started += self._look(before + step + 1, number)
             now = time.perf_counter()
             due = now - saved_at >= self.options.checkpoint_seconds
             regular = step + 1 == steps or (step + 1) % every == 0
@@ -205,10 +226,12 @@ class Loop:
         if not all(module.training for module in self.modules):
             self.method.train()
 
-    def _look(self, done: int) -> float:
-        """Let the caller look at the method; return how many seconds that took."""
+    def _look(self, done: int, number: int) -> float:
+        """Let the caller look at the method, and keep its weights; return how many seconds that took."""
         began = time.perf_counter()
         self.guard.check()
+        kept = Checkpoint(self.key, number, done, 0.0, self.method.state_dict(), {}, {})
+        save_checkpoint(point_path(self.folder, done), kept)
         state = {name: buffer.clone() for name, buffer in self.method.named_buffers()}
         with scoped_seed("checkpoint", self.spec.seed, done):
             self.at_checkpoint(done)

@@ -21,6 +21,7 @@ def predict_all(
     device: torch.device,
     precision: torch.dtype,
     extras: Mapping[str, Rows] | None = None,
+    batch_size: int = BATCH,
 ) -> Prediction:
     """Return features float32 [N, D] and logits float32 [N, K], on the CPU, of images (uint8) or features.
 
@@ -35,17 +36,17 @@ def predict_all(
         torch.inference_mode(),
         torch.autocast(device.type, precision, enabled=precision != torch.float32),
     ):
-        for start in range(0, len(images), BATCH):
-            batch = to_float(images[start : start + BATCH].to(device, non_blocking=True))
+        for start in range(0, len(images), batch_size):
+            chosen = slice(start, start + batch_size)
+            batch = to_float(images[chosen].to(device, non_blocking=True))
             annotated = {
-                name: to_extra(rows[start : start + BATCH].to(device, non_blocking=True))
-                for name, rows in (extras or {}).items()
+                name: to_extra(rows[chosen].to(device, non_blocking=True)) for name, rows in (extras or {}).items()
             }
             prediction = method.predict(batch, annotated)
             if start == 0:
                 features, logits = (torch.empty(len(images), part.shape[1]) for part in prediction)
-            features[start : start + BATCH] = prediction.features
-            logits[start : start + BATCH] = prediction.logits
+            features[chosen] = prediction.features
+            logits[chosen] = prediction.logits
     method.train(was_training)
     if not len(images):
         logits = torch.empty(0, method.task.num_classes)

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from ucdver import DataError
 
 _LOGGER = logging.getLogger("ucdver_emotion")
-_PICTURES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_PICTURES = frozenset({".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 #: The names that releases give to the three splits.
 SPLITS = {
     "train": "train",
@@ -60,9 +60,18 @@ def pictures(root: Path) -> list[str]:
     for place, folders, names in os.walk(root):
         # What archives made on a Mac leave beside every file.
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        if links:
+            # Followed, it may lead out of the data set or round in a circle; passed over, a class would be gone.
+            raise DataError(
+                f"{Path(place) / links[0]} is a link to a folder", "put the folder itself, or a copy, there"
+            )
         at = Path(place).relative_to(root)
         shown = [name for name in names if not name.startswith(".")]
         found += [(at / name).as_posix() for name in shown if Path(name).suffix.lower() in _PICTURES]
+    parts = [name for name in found if "#" in name]
+    if parts:
+        raise DataError(f"{root / parts[0]} has a '#' in its name, which marks a part of a file", "rename it")
     return sorted(found)
 
 

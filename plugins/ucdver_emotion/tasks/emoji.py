@@ -22,8 +22,16 @@ EMOJI_TASKS: tuple[Task, ...] = (
     _task("flat_3d", "noto twemoji emojione", "fluent_3d", "flat -> 3D"),
     _task("flat_outline", "noto twemoji emojione fluent_flat", "openmoji", "flat -> outline"),
     _task("outline_flat", "openmoji streamline", "emojione_v1", "outline -> flat"),
-    _task("3d_contrast", "fluent_3d", "fluent_high_contrast", "3D -> high contrast, one source: the hardest"),
     _task(
-        "many_mono", "noto twemoji emojione fluent_flat openmoji", "emojione_monotone", "several sources -> monotone"
+        "3d_contrast",
+        "fluent_3d",
+        "fluent_high_contrast",
+        "3D -> high contrast, one source, which has twins of most target drawings in its own style",
+    ),
+    _task(
+        "many_mono",
+        "noto twemoji emojione fluent_flat openmoji",
+        "emojione_monotone",
+        "several sources -> monotone; one of them, emojione, has the same drawings in colour",
     ),
 )

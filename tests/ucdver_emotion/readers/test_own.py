@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from ucdver import DataError, Row
 from ucdver.data.catalog import Catalog
@@ -148,3 +150,36 @@ def test_another_declaration_is_another_version_so_what_was_added_under_the_old_
     assert folder_dataset("mine", label_space="ekman6") == one
     assert folder_dataset("mine", label_space="mikels8").version != one.version
     assert table_dataset("mine", "a.csv", label_space="ekman6").version != one.version
+
+
+MINE = 'folder_dataset("mine", label_space="ekman6")'
+
+
+def test_a_name_that_would_be_read_as_a_part_of_a_file_is_refused(declared: Path, tree: Tree) -> None:
+    tree.picture("joy/1.png", "joy/smile #1.png")
+    with pytest.raises(DataError, match=r"smile #1\.png has a '#' in its name.*; rename it"):
+        added(declared, tree.root, MINE)
+
+
+def test_a_link_to_a_folder_does_not_take_a_class_away(declared: Path, tree: Tree, tmp_path: Path) -> None:
+    tree.picture("joy/1.png")
+    (tree.root / "sadness").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(DataError, match="sadness is a link to a folder; put the folder itself"):
+        added(declared, tree.root, MINE)
+
+
+def test_a_name_that_is_not_utf8_is_refused(declared: Path, tree: Tree) -> None:
+    tree.picture("joy/1.png")
+    try:
+        (tree.root / "joy/1.png").rename(os.fsdecode(os.fsencode(tree.root) + b"/joy/caf\xe9.png"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    with pytest.raises(DataError, match="is not UTF-8; rename the file"):
+        added(declared, tree.root, MINE)
+
+
+def test_rarer_suffixes_are_pictures_too(declared: Path, tree: Tree) -> None:
+    tree.picture("joy/1.png")
+    for number, suffix in enumerate(("jfif", "jpe", "avif")):
+        Image.new("RGB", (9, 9), (number, 0, 0)).save(tree.root / f"joy/{number}.{suffix}")
+    assert len(added(declared, tree.root, MINE)) == 4
