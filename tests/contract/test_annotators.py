@@ -46,6 +46,12 @@ class ReadsTheFile(Annotator):
         return torch.full((len(items),), float(sum(i for i, row in enumerate(rows) if row[2] == "disc")))
 
 
+class LooksAround(Annotator):
+    def annotate(self, items):
+        bright = torch.stack([item.image.float().mean() for item in items])
+        return bright - bright.mean()
+
+
 class Counts(Annotator):
     def annotate(self, items):
         return torch.full((len(items),), float(next(COUNT)))
@@ -94,6 +100,7 @@ def ucdver_annotators():
     return [
         spec("brightness", "Brightness"), spec("peeks", "Peeks"), spec("reads", "ReadsTheFile", ("digest",)),
         spec("counts", "Counts", ("digest",)),
+        spec("around", "LooksAround", ("image",)),
     ]
 
 
@@ -149,6 +156,11 @@ def test_labels_read_behind_the_barrier_are_noticed(
 def test_an_annotator_that_is_not_reproducible_is_noticed(local: Path) -> None:
     with pytest.raises(AssertionError, match="counts gives other results the second time"):
         check_annotator("counts", local=local)
+
+
+def test_an_annotator_that_looks_at_the_images_beside_one_is_noticed(local: Path) -> None:
+    with pytest.raises(AssertionError, match="around gives other results the second time, in batches of 5"):
+        check_annotator("around", local=local)
 
 
 @pytest.mark.parametrize("setting", ["uda", "sfda", "uc"])

@@ -54,9 +54,18 @@ class Annotation:
         annotators: the suite's.
         device: where to compute.
         tell: is told of progress.
+        batch_size: items in one call, in the place of what each annotator names.
     """
 
-    def __init__(self, catalog: Catalog, annotators: Annotators, device: torch.device, tell: Tell) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        annotators: Annotators,
+        device: torch.device,
+        tell: Tell,
+        batch_size: int | None = None,
+    ) -> None:
+        self._batch_size = batch_size
         self._catalog = catalog
         self._annotators = annotators
         self._device = device
@@ -191,8 +200,9 @@ class Annotation:
         # Nothing that an annotator draws may move anybody else's random numbers.
         with torch.inference_mode(), scoped_seed("annotator", annotator.own_hash):
             try:
-                for start in range(0, len(todo), made.batch_size):
-                    numbers = todo[start : start + made.batch_size]
+                size = self._batch_size or made.batch_size
+                for start in range(0, len(todo), size):
+                    numbers = todo[start : start + size]
                     self._tell(what, len(rows) - len(todo) + start, len(rows))
                     shard.add(numbers, checked(annotator, made, items.of(numbers), [rows[n].id for n in numbers]))
             finally:

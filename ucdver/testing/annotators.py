@@ -24,6 +24,8 @@ from ucdver.spec.task import Domain
 from ucdver.testing.contract import permute_labels
 from ucdver.testing.toys import DOMAINS, SIZE
 
+#: Items in one call the second time.
+FEW = 5
 _PICTURE = ImageRecipe(size=SIZE, fit="stretch")
 
 
@@ -75,15 +77,25 @@ def check_annotator(name: str, config: Mapping[str, Any] | None = None, local: P
     """Check on generated shapes that an annotator is reproducible and does not see the labels of any domain.
 
     Raises:
-        AssertionError: it gives other bits the second time, or once the labels are shuffled.
+        AssertionError: it gives other values the second time or in smaller batches (beyond the rounding of numbers), or
+            other bits once the labels are shuffled.
     """
     with tempfile.TemporaryDirectory(prefix="ucdver-annotator-") as folder:
         plain = annotated_toys(Path(folder) / "plain", name, config, local)
-        again = annotated_toys(Path(folder) / "again", name, config, local)
+        # What is computed together depends on what is cached already, so an item may depend on no other.
+        again = annotated_toys(Path(folder) / "again", name, config, local, batch_size=FEW)
         shuffled = annotated_toys(Path(folder) / "shuffled", name, config, local, permute=True)
         for domain, values in plain.items():
-            assert np.array_equal(values, again[domain]), f"{name} gives other results the second time"
+            told = f"{name} gives other results the second time, in batches of {FEW}"
+            assert _alike(values, again[domain]), told
             assert np.array_equal(values, shuffled[domain]), f"{name} sees the labels of toy:{domain}"
+
+
+def _alike(values: Any, others: Any) -> bool:
+    if np.issubdtype(values.dtype, np.floating):
+        scale = float(np.abs(values.astype(np.float64)).max())
+        return np.allclose(values.astype(np.float64), others.astype(np.float64), rtol=1e-2, atol=1e-3 * scale)
+    return np.array_equal(values, others)
 
 
 def annotated_toys(
@@ -92,6 +104,7 @@ def annotated_toys(
     config: Mapping[str, Any] | None = None,
     local: Path | None = None,
     permute: bool = False,
+    batch_size: int | None = None,
 ) -> dict[str, Any]:
     """Return what an annotator gives for each toy domain, [60, ...] by its name; with `permute`, of shuffled labels.
 
@@ -104,7 +117,7 @@ def annotated_toys(
         permute_labels(catalog, domain)
     annotators = Annotators(registry, {name: dict(config or {})}, _PICTURE, Imports(home))
     annotators.order([name])
-    work = Annotation(catalog, annotators, torch.device("cpu"), lambda what, done, total: None)
+    work = Annotation(catalog, annotators, torch.device("cpu"), lambda what, done, total: None, batch_size)
     domains = [Domain(dataset="toy", name=domain) for domain in DOMAINS]
     source = ShownSource(domains[0], tuple(range(len(catalog.manifest("toy").rows(DOMAINS[0])))))
     found = {domain.name: work.column(name, domain, (source,)).values for domain in domains}
