@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 from support.small_suite import SUITE
 
 from ucdver.cli.app import main
+from ucdver.runs.bench import Bench
 from ucdver.runs.merge import merged
 from ucdver.runs.plan import Plan
 from ucdver.runs.store import RunStore
@@ -90,6 +92,33 @@ def test_a_method_of_another_version_leaves_the_table_with_all_of_its_tasks(plan
         ("one", "target_only"),
         ("two", "target_only"),
     }
+
+
+def test_a_seed_that_leaves_the_table_is_told_too(plan: Planner, tmp_path: Path, home: Path) -> None:
+    plan(SUITE)
+    runs, suite = tmp_path / "runs", str(tmp_path / "small.toml")
+
+    def remembered(smoothing: float, seeds: int) -> Bench:
+        bench = Bench(runs, suite)
+        bench.restrict(("source_only",), (), seeds, {"source_only": {"label_smoothing": smoothing}})
+        bench.prepare(lambda what, done, total: None)
+        return bench
+
+    assert remembered(0.0, 2).lost == []
+    assert remembered(0.1, 1).lost == ["source_only"]
+
+
+def test_plans_are_merged_one_after_the_other(plan: Planner, tmp_path: Path, home: Path) -> None:
+    plan(SUITE)
+    bench = Bench(tmp_path / "runs", str(tmp_path / "small.toml"))
+    bench.plan()
+    other = threading.Thread(target=bench.prepare, args=(lambda what, done, total: None,))
+    with RunStore(tmp_path / "runs").planning():
+        other.start()
+        other.join(timeout=1)
+        assert other.is_alive() and bench.store.suites() == []
+    other.join()
+    assert bench.store.suites() == ["small"]
 
 
 def test_a_bench_says_which_rows_have_left_the_table(

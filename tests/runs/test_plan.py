@@ -5,6 +5,7 @@ import pytest
 from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
+from ucdver.data.images import drawing_sha256
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
 from ucdver.plugins import load_registry, reset
 from ucdver.report.leaderboard import build_leaderboard
@@ -288,3 +289,29 @@ def test_pictures_that_a_source_shows_too_are_told_under_the_table(tmp_path: Pat
     assert made.remembered.shared == {"two": 60}
     board = build_leaderboard(RunStore(tmp_path / "runs"), registry, made.remembered)
     assert any(note.startswith("two: 60 pictures of the target are in a source too") for note in board.footnotes)
+
+
+DRAWN = """\
+from ucdver import DatasetSpec, hookimpl
+from ucdver.testing.toys import read
+
+
+def load(root):
+    raise NotImplementedError
+
+
+@hookimpl
+def ucdver_datasets():
+    words = {"summary": "drawn here", "licence": "none", "obtain": "draw it"}
+    return [DatasetSpec(name="drawn_here", version="1", reader="ucdver_local:read", loader="ucdver_local:load",
+                        domains=("x",), label_spaces=("toy3",), **words)]
+"""
+
+
+def test_an_edited_loader_draws_other_pictures(tmp_path: Path, home: Path) -> None:
+    drawings = []
+    for text in (DRAWN, DRAWN, f"{DRAWN}# an edit\n"):
+        (tmp_path / "ucdver_local.py").write_text(text)
+        reset()
+        drawings.append(drawing_sha256(load_registry(tmp_path).datasets.get("drawn_here")))
+    assert drawings[0] == drawings[1] != drawings[2]

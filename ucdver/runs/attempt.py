@@ -158,16 +158,18 @@ class Attempt:
         return OutputWriter(self.folder, data, predict, self.spec.protocol.steps, oracle)
 
     def _write_predictions(self, data: TaskData, predicted: dict[str, Prediction]) -> None:
-        """Write the predictions of every checkpoint; the target's labels are opened now that training is over."""
+        """Write the predictions of every checkpoint; the target's labels are opened when the last of them was made."""
+        logits = {
+            done: self._test_logits(data, done)
+            for done in self.spec.protocol.checkpoint_steps()[:-1]
+            # Else the run was stopped between this and its record.
+            if point_path(self.folder, done).exists() or not self.store.has_predictions(self.spec.key(), done)
+        }
         last = self._evaluate(data, predicted)
         rows = [i for i, split in enumerate(last.splits) if split == "target_test"]
-        for done in self.spec.protocol.checkpoint_steps()[:-1]:
-            path = point_path(self.folder, done)
-            if not path.exists() and self.store.has_predictions(self.spec.key(), done):
-                continue  # The run was stopped between this and its record.
-            logits = self._test_logits(data, done)
-            self.store.write_predictions(self.spec.key(), replace(last.take(rows), logits=logits), done)
-            path.unlink()
+        for done, found in logits.items():
+            self.store.write_predictions(self.spec.key(), replace(last.take(rows), logits=found), done)
+            point_path(self.folder, done).unlink()
         self.store.write_predictions(self.spec.key(), last)
 
     def _test_logits(self, data: TaskData, done: int) -> npt.NDArray[np.float32]:

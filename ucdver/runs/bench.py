@@ -132,8 +132,9 @@ class Bench:
             if self.restricted and self.suite.name in self.store.suites():
                 old = self.store.plan(self.suite.name)
                 plan = merged(old, plan, self._plan.runs, self.store.spec)
-                kept = {(entry.task, entry.method) for entry in plan.entries}
-                self.lost = list(dict.fromkeys(e.method for e in old.entries if (e.task, e.method) not in kept))
+                kept = {(entry.task, entry.method, entry.seed) for entry in plan.entries}
+                gone = [e.method for e in old.entries if (e.task, e.method, e.seed) not in kept]
+                self.lost = list(dict.fromkeys(gone))
             self.store.write_plan(plan)
 
     def compute(
