@@ -42,6 +42,17 @@ def test_the_runs_of_one_task_go_alone_and_a_bench_goes_on_from_there(ucdver: Uc
     assert refused.code == 2 and "did you mean 'two'" in refused.err and not Path("none.zip").exists()
 
 
+def test_predicted_classes_alone_give_the_table_and_say_what_they_do_not_give(ucdver: Ucdver, suite: Path) -> None:
+    assert ucdver("bench", "small.toml", "-j", "1").code == 0
+    assert ucdver("runs", "export", "classes.zip", "--classes-only").code == 0
+    assert ucdver("runs", "import", "classes.zip", "--runs", "other").code == 0
+    tables = [ucdver("leaderboard", "--runs", runs, "--format", "csv").out for runs in ("runs", "other")]
+    assert tables[0] == tables[1] and "source_only" in tables[0]
+    shown = ucdver("leaderboard", "--runs", "other", "--metric", "nll")
+    assert shown.code == 0 and "n/a" in shown.out
+    assert "in place of logits, and nll reads those" in " ".join(shown.out.split())
+
+
 def test_a_wrong_file_is_refused_in_one_line(ucdver: Ucdver) -> None:
     Path("no.zip").write_text("no zip")
     refused = ucdver("runs", "import", "no.zip")

@@ -12,7 +12,7 @@ from support import tiny_images
 from support.fake_runs import make_predictions, write_fake_runs
 
 from ucdver.data.labels import soft_labels
-from ucdver.evaluate.predictions import read_predictions, to_table
+from ucdver.evaluate.predictions import read_predictions, write_predictions
 from ucdver.evaluate.target_labels import open_target_soft_labels
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.spec.plugin import MetricSpec
@@ -58,10 +58,11 @@ def test_through_a_map_shares_are_added_and_what_is_dropped_is_left_out() -> Non
 
 def test_predictions_keep_soft_labels_and_without_any_the_file_has_no_such_column(tmp_path: Path) -> None:
     plain = make_predictions(5, ["icons:T1"])
-    assert "soft" not in to_table(plain).column_names
+    write_predictions(plain, tmp_path / "p.parquet")
+    assert "soft" not in pq.read_schema(tmp_path / "p.parquet").names
     soft = np.full((len(plain), 4), np.nan, dtype=np.float32)
     soft[25] = [0.1, 0.2, 0.3, 0.4]
-    pq.write_table(to_table(replace(plain, soft=soft)), tmp_path / "p.parquet")
+    write_predictions(replace(plain, soft=soft), tmp_path / "p.parquet")
     read = read_predictions(tmp_path / "p.parquet")
     assert read.soft is not None
     assert np.array_equal(read.soft, soft, equal_nan=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.small_suite import SUITE
 
 from ucdver.errors import DataError
-from ucdver.evaluate.predictions import Predictions, read_predictions, to_table
+from ucdver.evaluate.predictions import Predictions, read_predictions, write_predictions
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.markdown import export as markdown
@@ -40,8 +43,8 @@ def made(tmp_path: Path, home: Path, plan: Callable[..., Plan]) -> tuple[RunStor
     return store, planned, path
 
 
-def table(store: RunStore, selection: str = "last") -> str:
-    return markdown(build_leaderboard(store, load_registry(), store.plan(), selection=selection))
+def table(store: RunStore, selection: str = "last", metric: str | None = None) -> str:
+    return markdown(build_leaderboard(store, load_registry(), store.plan(), metric, selection=selection))
 
 
 def repacked(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -74,6 +77,41 @@ def test_the_same_runs_give_the_same_file(tmp_path: Path, made: tuple[RunStore, 
     packed = export_runs(store, planned.remembered, again)
     assert (packed.runs, packed.absent) == (len(planned.runs), 0)
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_predicted_classes_alone_give_the_same_tables_but_of_what_reads_more(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    store, planned, whole = made
+    path = tmp_path / "classes.zip"
+    assert export_runs(store, planned.remembered, path, classes_only=True).runs == len(planned.runs)
+    assert path.stat().st_size < whole.stat().st_size
+    other = RunStore(tmp_path / "elsewhere")
+    assert import_runs(path, other).new == len(planned.runs)
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
+        assert table(other, metric=metric) == table(store, metric=metric)
+    assert table(other, "oracle") == table(store, "oracle")
+    assert "n/a" not in table(store, metric="nll")
+    assert "in place of logits, and nll reads those" in table(other, metric="nll")
+    # What came in so can go on so, and cannot become more.
+    again = tmp_path / "again.zip"
+    export_runs(other, planned.remembered, again)
+    assert again.read_bytes() == path.read_bytes()
+    export_runs(other, planned.remembered, again, classes_only=True)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_where_logits_are_not_finite_no_class_is_made_up(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+    store, planned, path = made
+    key = planned.runs[0].key()
+    held = store.predictions(key)
+    held.logits[-1] = np.nan
+    store.write_predictions(key, held)
+    export_runs(store, planned.remembered, path, classes_only=True)
+    other = RunStore(tmp_path / "elsewhere")
+    import_runs(path, other)
+    assert np.isnan(other.predictions(key).logits[-1]).all()
+    assert "predictions are not finite" in table(other)
 
 
 def test_what_is_done_already_stays_and_what_failed_is_replaced(made: tuple[RunStore, Plan, Path]) -> None:
@@ -131,7 +169,7 @@ def changed_predictions(members: dict[str, bytes], change: Callable[[Predictions
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.parquet"
         path.write_bytes(members[name])
-        pq.write_table(to_table(change(read_predictions(path))), path)
+        write_predictions(change(read_predictions(path)), path)
         members[name] = path.read_bytes()
 
 
@@ -220,6 +258,41 @@ def test_what_an_attempt_left_here_does_not_go_with_a_result_from_elsewhere(
     import_runs(path, other)
     assert not any(file.exists() for file in left)
     assert other.record(planned.runs[0].key()) is not None
+
+
+@pytest.mark.parametrize(
+    ("classes", "predicted", "says"),
+    [
+        ("3", [0, 3], "a predicted class is not one of its 3"),
+        ("3", [-1, 0], "a predicted class is not one of its 3"),
+        ("99999", [0, 1], "does not say of how many classes"),
+        ("many", [0, 1], "does not say of how many classes"),
+        ("3", [0.5, 1.0], "does not say of how many classes"),
+        ("2", [0, 1], "it has 2 logits an image, and the run has 3 classes"),
+    ],
+)
+def test_predicted_classes_that_cannot_be_are_refused(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], classes: str, predicted: list[float], says: str
+) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        name = next(name for name in members if name.endswith("/predictions.parquet"))
+        written = io.BytesIO()
+        columns = {"id": ["a", "b"], "split": ["target_test"] * 2, "domain": ["toy:filled"] * 2, "label": [0, 1]}
+        table = pa.table({**columns, "predicted": predicted}).replace_schema_metadata({"classes": classes})
+        pq.write_table(table, written)
+        members[name] = written.getvalue()
+
+    with pytest.raises(DataError, match="is no archive of runs") as raised:
+        import_runs(repacked(made[2], change), RunStore(tmp_path / "elsewhere"))
+    assert says in str(raised.value)
+
+
+def test_rows_that_a_small_file_unpacks_to_are_counted(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_MOST_ROWS", 3)
+    with pytest.raises(DataError, match=r"it has \d+ rows, more than 3"):
+        import_runs(made[2], RunStore(tmp_path / "elsewhere"))
 
 
 @pytest.mark.parametrize("limit", ["_MOST_BYTES", "_MOST_MEMBER"])

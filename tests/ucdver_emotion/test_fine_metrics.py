@@ -48,6 +48,22 @@ def test_near_misses_are_counted_among_errors_alone(pairs: list[tuple[int, int]]
     assert sibling_errors(true, predicted, SPACE) == pytest.approx(naive.sibling_errors(*names, PARENT), nan_ok=True)
 
 
+@pytest.mark.parametrize("space", [SPACE, MIKELS8], ids=lambda space: space.name)
+def test_what_a_metric_is_said_to_read_is_what_it_reads(space: LabelSpace) -> None:
+    registry = load_registry()
+    classes = len(space.classes)
+    generator = np.random.default_rng(0)
+    true = generator.integers(0, classes, 60)
+    soft = generator.dirichlet(np.ones(classes), 60)
+    probabilities = generator.dirichlet(np.ones(classes), 60)
+    hard = np.eye(classes)[probabilities.argmax(axis=1)]
+    for spec in registry.metrics:
+        name = spec.name
+        whole = compute(registry, name, true, probabilities, space, soft)
+        alone = compute(registry, name, true, hard, space, soft)
+        assert whole is None or (whole == alone) == (spec.reads == "class"), name
+
+
 def test_the_neighbours_on_the_wheel_are_the_two_beside_a_class() -> None:
     at = MIKELS8.index
     true = np.full(4, at("amusement"))

@@ -33,16 +33,21 @@ def export(
     task: Annotated[
         list[str] | None, typer.Option("--task", "-t", help="Only the runs of this task; may be repeated.")
     ] = None,
+    classes_only: Annotated[
+        bool,
+        typer.Option("--classes-only", help="Predicted classes in place of logits: small, enough for most metrics."),
+    ] = False,
 ) -> None:
     """Write the runs of a suite to one file: records and predictions, from which every table is computed.
 
-    No weights and no pictures are in it; ids, labels and logits of the test images are.
+    No weights and no pictures are in it; ids, labels and logits of the test images are. With --classes-only a table of
+    a metric that reads probabilities, as nll does, says that it cannot be computed from them.
     """
     if file.is_dir():
         raise SpecError(f"{file} is a folder", f"name a file, as in {file}/runs.zip")
     store = RunStore(runs)
     plan = store.plan(suite)
-    packed = export_runs(store, plan, file, chosen_tasks(plan.suite, tuple(task or ())))
+    packed = export_runs(store, plan, file, chosen_tasks(plan.suite, tuple(task or ())), classes_only)
     absent = f"; {packed.absent} are not in it: not run, or their predictions are gone" if packed.absent else ""
     say(f"wrote {packed.runs} runs of {plan.suite.name} to {file}{absent}")
 

@@ -136,6 +136,7 @@ def compute(
     probabilities: Probabilities,
     space: LabelSpace,
     soft: NDArray[np.floating] | None = None,
+    classes_only: bool = False,
 ) -> float | None:
     """Return the metric called `name`, or None where it is not applicable: space or images lack what it needs.
 
@@ -146,16 +147,19 @@ def compute(
         probabilities: float64 [N, K].
         space: the label space, with K classes.
         soft: [N, K], the soft label of each image, a row of NaN where it has none; None where none has.
+        classes_only: whether the probabilities are no more than 1 for the predicted class.
 
     Raises:
         PluginError: there is no such metric, or it cannot be loaded.
-        UndefinedMetricError: the metric is not a finite number on these predictions.
+        UndefinedMetricError: the metric is not a finite number on these predictions, or reads more than they hold.
         DataError: the predictions do not fit the space or are not finite.
     """
     metric = registry.metrics.get(name)
     check_inputs(y_true, probabilities, space)
     if not applies(metric, space):
         return None
+    if classes_only and metric.reads != "class":
+        raise UndefinedMetricError(f"its run came with predicted classes in place of logits, and {name} reads those")
     truth: NDArray[Any] = y_true
     if metric.needs == "soft":
         voted = np.isfinite(soft).all(axis=1) if soft is not None else np.zeros(len(y_true), dtype=bool)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,11 @@ from numpy.typing import NDArray
 from ucdver.errors import DataError
 
 _AGAIN = "run it again with --rerun always"
-COLUMNS = ("id", "split", "domain", "label", "logits")
+COLUMNS = ("id", "split", "domain", "label")
+#: Under this name a file of predicted classes says how many there are: the classes in it may be fewer.
+_CLASSES = b"classes"
+#: Far above any label space, and a thousandth of what would fill memory with one image.
+_MOST_CLASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Predictions:
         logits: float32 [N, K].
         soft: float32 [N, K], the class distribution that the data set gives of a test image, written with the labels;
             a row of NaN where it gives none. None where no image has one.
+        classes_only: whether the logits are no more than 1 for the predicted class and 0 elsewhere.
     """
 
     ids: list[str]
@@ -36,10 +43,13 @@ class Predictions:
     labels: NDArray[np.int32]
     logits: NDArray[np.float32]
     soft: NDArray[np.float32] | None = None
+    classes_only: bool = False
 
     def probabilities(self) -> NDArray[np.float64]:
-        """Return the softmax of the logits, float64 [N, K]."""
+        """Return the softmax of the logits, float64 [N, K]; with classes only, 1 for the predicted class."""
         logits = self.logits.astype(np.float64)
+        if self.classes_only:
+            return logits
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
         return result
@@ -62,24 +72,43 @@ class Predictions:
             self.labels[rows],
             self.logits[rows],
             None if self.soft is None else self.soft[rows],
+            self.classes_only,
         )
+
+    def to_classes(self) -> Predictions:
+        """Return the same with the predicted class of each image in place of its logits."""
+        hard = _one_hot(self.probabilities().argmax(axis=1), self.logits.shape[1])
+        return dataclasses.replace(self, logits=hard, classes_only=True)
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def to_table(predictions: Predictions) -> pa.Table:
-    """Return the predictions as an Arrow table: id, split, domain, label, logits, and soft where there is any."""
+def write_predictions(predictions: Predictions, sink: Path | IO[bytes]) -> None:
+    """Write predictions as Parquet: id, split, domain, label, logits, and soft where there is any.
+
+    With classes only there is a column `predicted` in place of `logits`, and the file is packed as small as it goes.
+    """
     columns = {
         "id": pa.array(predictions.ids, type=pa.string()),
         "split": pa.array(predictions.splits, type=pa.string()),
         "domain": pa.array(predictions.domains, type=pa.string()),
         "label": pa.array(predictions.labels, type=pa.int32()),
-        "logits": _numbers(predictions.logits),
     }
+    if predictions.classes_only:
+        columns["predicted"] = pa.array(predictions.logits.argmax(axis=1), type=pa.int16())
+    else:
+        columns["logits"] = _numbers(predictions.logits)
     if predictions.soft is not None:
         columns["soft"] = _numbers(predictions.soft)
-    return pa.table(columns)
+    table = pa.table(columns)
+    if not predictions.classes_only:
+        pq.write_table(table, sink)
+        return
+    # Names of images differ from their neighbours' in their last letters; the rest are few values.
+    few = [name for name in ("split", "domain", "label", "predicted") if name in columns]
+    table = table.replace_schema_metadata({_CLASSES: str(predictions.logits.shape[1]).encode()})
+    pq.write_table(table, sink, compression="zstd", use_dictionary=few, column_encoding={"id": "DELTA_BYTE_ARRAY"})
 
 
 def _numbers(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
@@ -92,10 +121,11 @@ def read_predictions(path: Path) -> Predictions:
         table = pq.ParquetFile(path).read()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: {error}", _AGAIN) from error
-    missing = [name for name in COLUMNS if name not in table.column_names]
+    classes_only = "predicted" in table.column_names
+    missing = [name for name in (*COLUMNS, "predicted" if classes_only else "logits") if name not in table.column_names]
     if missing:
         raise DataError(f"{path} has no column {', '.join(missing)}", _AGAIN)
-    logits = _read_numbers(table, "logits", path)
+    logits = _read_classes(table, path) if classes_only else _read_numbers(table, "logits", path)
     soft = _read_numbers(table, "soft", path) if "soft" in table.column_names else None
     if soft is not None and soft.shape != logits.shape:
         raise DataError(f"{path}: soft labels of {soft.shape} do not fit logits of {logits.shape}", _AGAIN)
@@ -106,7 +136,25 @@ def read_predictions(path: Path) -> Predictions:
         table.column("label").to_numpy().astype(np.int32),
         logits,
         soft,
+        classes_only,
     )
+
+
+def _read_classes(table: pa.Table, path: Path) -> NDArray[np.float32]:
+    declared = (table.schema.metadata or {}).get(_CLASSES, b"")
+    classes = int(declared) if declared.isdigit() else 0
+    predicted = table.column("predicted").to_numpy()
+    if not 1 <= classes <= _MOST_CLASSES or not np.issubdtype(predicted.dtype, np.integer):
+        raise DataError(f"{path} does not say of how many classes its predictions are", _AGAIN)
+    if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:
+        raise DataError(f"{path}: a predicted class is not one of its {classes}", _AGAIN)
+    return _one_hot(predicted, classes)
+
+
+def _one_hot(predicted: NDArray[np.integer], classes: int) -> NDArray[np.float32]:
+    hard = np.zeros((len(predicted), classes), dtype=np.float32)
+    hard[np.arange(len(predicted)), predicted] = 1
+    return hard
 
 
 def _read_numbers(table: pa.Table, name: str, path: Path) -> NDArray[np.float32]:

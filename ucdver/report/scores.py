@@ -165,7 +165,7 @@ def _score(
     try:
         if not len(chosen):
             raise DataError(f"its predictions hold no test image of {target}")
-        value = compute(registry, metric.name, labels, chosen.probabilities(), space, chosen.soft)
+        value = compute(registry, metric.name, labels, chosen.probabilities(), space, chosen.soft, chosen.classes_only)
     except UndefinedMetricError as error:
         return Outcome(seed, "not_applicable", str(error))
     except DataError as error:

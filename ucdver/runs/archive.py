@@ -1,7 +1,8 @@
 """Runs in one file: all that a table is computed from, to publish beside it or to carry to another machine.
 
-An archive is a zip of the plan (`suites/NAME.json`) and, for each run, of its record and its predictions. Weights,
-checkpoints and what selection rules read are not in it: scores of rules are, in the records.
+An archive is a zip of the plan (`suites/NAME.json`) and, for each run, of its record and its predictions, or of the
+predicted classes alone. Weights, checkpoints and what selection rules read are not in it: scores of rules are, in the
+records.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from ucdver.errors import DataError
-from ucdver.evaluate.predictions import read_predictions
+from ucdver.evaluate.predictions import read_predictions, write_predictions
 from ucdver.files import atomic_path, atomic_write_bytes
 from ucdver.runs.lock import RunLock
 from ucdver.runs.store import RunStore, clear
@@ -37,6 +39,8 @@ _MEMBER = re.compile(r"(?:suites/(?P<suite>[A-Za-z0-9_.+-]+)\.json|(?P<key>[0-9a
 #: Unpacked, of all members and of one; far above any benchmark of this kind, and below what fills a disk or memory.
 _MOST_BYTES = 8 * 2**30
 _MOST_MEMBER = 2**30
+#: Images of one run: packed columns say little of how much they unpack to.
+_MOST_ROWS = 10_000_000
 #: What reading a damaged or foreign file raises, of zip's compressions and of Parquet.
 _FAULTS = (
     DataError,
@@ -73,10 +77,17 @@ class Unpacked:
     kept: tuple[str, ...]
 
 
-def export_runs(store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task, ...] = ()) -> Packed:
+def export_runs(
+    store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task, ...] = (), classes_only: bool = False
+) -> Packed:
     """Write the plan and its runs that have ended, of these tasks or all, to one zip file, atomically.
 
     The plan stays whole, so that where the file comes in a table shows what is absent, and a bench goes on from there.
+    With `classes_only` the predicted class of each image takes the place of its logits: a tenth of the size, and every
+    metric that reads no more than that is as it was.
+
+    Raises:
+        DataError: predictions are damaged, and their classes cannot be told.
     """
     ids = {task.id for task in tasks or plan.suite.tasks}
     keys = sorted({entry.key for entry in plan.entries if entry.key and entry.task in ids})
@@ -85,11 +96,21 @@ def export_runs(store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task,
         _add(archive, f"suites/{plan.suite.name}.json", plan.model_dump_json(indent=1).encode())
         for key in ended:
             folder = store.folder(key)
-            for file in (folder / "record.json", *sorted(folder.glob("predictions*.parquet"))):
-                _add(archive, f"{key}/{file.name}", file.read_bytes())
-            for file in sorted(folder.glob("predictions/step-*.parquet")):
-                _add(archive, f"{key}/predictions/{file.name}", file.read_bytes())
+            _add(archive, f"{key}/record.json", (folder / "record.json").read_bytes())
+            for file in (*folder.glob("predictions.parquet"), *sorted(folder.glob("predictions/step-*.parquet"))):
+                content = _classes(file) if classes_only else file.read_bytes()
+                _add(archive, f"{key}/{file.relative_to(folder).as_posix()}", content)
     return Packed(len(ended), len(keys) - len(ended))
+
+
+def _classes(file: Path) -> bytes:
+    """Return a file of predictions with classes in place of logits; where these are not finite, as it is."""
+    predictions = read_predictions(file)
+    if not np.isfinite(predictions.logits).all():
+        return file.read_bytes()
+    packed = io.BytesIO()
+    write_predictions(predictions.to_classes(), packed)
+    return packed.getvalue()
 
 
 def _whole(store: RunStore, key: str) -> bool:
@@ -204,6 +225,8 @@ def _check_predictions(archive: zipfile.ZipFile, name: str, file: str, record: R
         raise ValueError("there is no record of that run")
     content = _read(archive, name)
     held = pq.ParquetFile(io.BytesIO(content)).metadata
+    if held.num_rows > _MOST_ROWS:
+        raise ValueError(f"it has {held.num_rows} rows, more than {_MOST_ROWS}")
     if sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups)) > _MOST_MEMBER:
         raise ValueError(f"it would unpack to more than {_MOST_MEMBER // 2**20} MiB")
     with tempfile.TemporaryDirectory() as folder:

@@ -135,7 +135,7 @@ class Selector:
         def value(
             labels: NDArray[np.int64], probabilities: NDArray[np.float64], soft: NDArray[np.float32] | None
         ) -> float | None:
-            return compute(self.registry, self.metric, labels, probabilities, space, soft)
+            return compute(self.registry, self.metric, labels, probabilities, space, soft, tested.classes_only)
 
         return LabelledTarget(
             tested.labels.astype(np.int64),

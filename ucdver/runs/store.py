@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from filelock import FileLock
 
 from ucdver.errors import DataError, SpecError, suggestion
-from ucdver.evaluate.predictions import Predictions, read_predictions, to_table
+from ucdver.evaluate.predictions import Predictions, read_predictions, write_predictions
 from ucdver.files import atomic_path, atomic_write_text
 from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord, RunSpec
@@ -82,7 +81,7 @@ class RunStore:
     def write_predictions(self, key: str, predictions: Predictions, done: int | None = None) -> None:
         """Write `predictions.parquet`, or the predictions on the target after `done` steps beside it."""
         with atomic_path(self._predictions_path(key, done)) as temporary:
-            pq.write_table(to_table(predictions), temporary)
+            write_predictions(predictions, temporary)
 
     def has_predictions(self, key: str, done: int | None = None) -> bool:
         """Return whether there are such predictions."""

@@ -106,7 +106,9 @@ class MetricSpec(Value):
 
     `needs` says what the label space must declare, or, `soft`, that the images must carry soft labels; elsewhere the
     metric is not applicable. With `levels`, `depth` is how many levels the space must have. With `soft`, the first
-    argument is `soft: float64 [N, K]`, one distribution an image, of the images that have one.
+    argument is `soft: float64 [N, K]`, one distribution an image, of the images that have one. `reads` says whether
+    more of the probabilities counts than which is the highest; a metric that reads `class` alone is defined on runs
+    that were published with predicted classes in place of logits too.
     """
 
     name: Name
@@ -116,6 +118,7 @@ class MetricSpec(Value):
     needs: Literal["", "polarity", "wheel", "levels", "soft"] = ""
     depth: int = Field(default=1, ge=1)
     percent: bool = True
+    reads: Literal["probabilities", "class"] = "probabilities"
 
 
 class ValidatorSpec(Value):

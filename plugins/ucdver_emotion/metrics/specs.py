@@ -15,6 +15,7 @@ def _level(name: str, depth: int, summary: str) -> MetricSpec:
         summary=summary,
         needs="levels",
         depth=depth,
+        reads="class",
     )
 
 
@@ -36,6 +37,7 @@ METRICS: tuple[MetricSpec, ...] = (
         higher_is_better=True,
         summary="share of images of polar classes whose predicted class has the true polarity",
         needs="polarity",
+        reads="class",
     ),
     MetricSpec(
         name="mikels_wheel_distance",
@@ -44,6 +46,7 @@ METRICS: tuple[MetricSpec, ...] = (
         summary="mean steps around Mikels' wheel between predicted and true class (0 to 4)",
         needs="wheel",
         percent=False,
+        reads="class",
     ),
     MetricSpec(
         name="wheel_neighbour_errors",
@@ -51,6 +54,7 @@ METRICS: tuple[MetricSpec, ...] = (
         higher_is_better=True,
         summary="share of errors that fall on a neighbour of the true class on Mikels' wheel",
         needs="wheel",
+        reads="class",
     ),
     _level("accuracy_level1", 1, "accuracy at the finest of the label space's coarser levels"),
     _level("accuracy_level2", 2, "accuracy one level further"),
