@@ -83,7 +83,7 @@ def export_runs(
     """Write the plan and its runs that have ended, of these tasks or all, to one zip file, atomically.
 
     The plan stays whole, so that where the file comes in a table shows what is absent, and a bench goes on from there.
-    With `classes_only` the predicted class of each image takes the place of its logits: a tenth of the size, and every
+    With `classes_only` the predicted class of each image takes the place of its logits: a tenth or less, and every
     metric that reads no more than that is as it was.
 
     Raises:
