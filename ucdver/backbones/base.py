@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ucdver.backbones.depthwise import replace_depthwise
+
 
 class Backbone(nn.Module):
     """A feature extractor that normalises its own input, so that no caller can normalise it wrongly.
@@ -17,7 +19,7 @@ class Backbone(nn.Module):
         mean: per-channel mean in units of [0, 1].
         std: per-channel standard deviation in the same units.
         channels_last: whether weights and images are laid out with channels last, which changes rounding and no more,
-            and which depthwise convolutions are much faster with.
+            and which depthwise convolutions are much faster with; these become `DepthwiseConv2d`.
     """
 
     mean: Tensor
@@ -37,6 +39,7 @@ class Backbone(nn.Module):
         self.body = body
         if channels_last:
             _lay_out(body)
+            replace_depthwise(body)
         self.num_features = num_features
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
