@@ -265,7 +265,7 @@ def test_what_an_attempt_left_here_does_not_go_with_a_result_from_elsewhere(
     [
         ("3", [0, 3], "a predicted class is not one of its 3"),
         ("3", [-1, 0], "a predicted class is not one of its 3"),
-        ("99999", [0, 1], "does not say of how many classes"),
+        ("999999999", [0, 1], "does not say of how many classes"),
         ("many", [0, 1], "does not say of how many classes"),
         ("3", [0.5, 1.0], "does not say of how many classes"),
         ("2", [0, 1], "it has 2 logits an image, and the run has 3 classes"),
