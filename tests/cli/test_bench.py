@@ -28,6 +28,9 @@ def test_a_bench_from_nothing_to_a_table_and_its_exports(ucdver: Ucdver, suite: 
     assert [row["rank"] for row in rows] == ["1.0", ""]
     assert ucdver("leaderboard", "--format", "html", "-o", "table.html").code == 0
     assert "<table" in Path("table.html").read_text()
+    assert ucdver("leaderboard", "-o", "table.csv").code == 0
+    assert Path("table.csv").read_text() == ucdver("leaderboard", "--format", "csv").out
+    assert ucdver("leaderboard", "--metric", "").code == ucdver("leaderboard", "--suite", "").code == 2
     assert "disc" in ucdver("leaderboard", "--per-class").out
 
 

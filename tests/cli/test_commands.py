@@ -203,8 +203,8 @@ def test_leaderboard_refuses_a_folder_without_results_and_an_unknown_format(ucdv
 def test_a_new_method_is_registered_and_well_formed(ucdver: Any) -> None:
     outcome = ucdver("new", "method", "my_first")
     assert outcome.code == 0
-    assert outcome.out.startswith("ucdver bench emoji -m source_only -m my_first")
-    assert outcome.out.endswith("--seeds 1\n")
+    assert "ucdver bench emoji -m source_only -m my_first" in outcome.err and not outcome.out
+    assert outcome.err.endswith("--seeds 1\n")
     shown = json.loads(ucdver("show", "methods", "my_first", "--json").out)
     assert shown["distribution"] == "ucdver_local.py"
     assert [option["name"] for option in shown["config"]] == ["trade_off"]

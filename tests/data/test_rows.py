@@ -112,6 +112,7 @@ def test_batches_are_the_same_bit_by_bit_whether_rows_are_held_or_looked_up(
 
 MEASURE = """
 import sys
+from types import SimpleNamespace
 import numpy as np, torch
 from ucdver.data.feeder import Feeder
 from ucdver.data.rows import Part, as_rows
@@ -140,6 +141,8 @@ for step in range(len(images) // 32):
     feeder.batch(Phase(name="p", source=True, target=True), step, 10**6, step)
 
 class Means(torch.nn.Module):
+    task = SimpleNamespace(num_classes=1)
+
     def predict(self, images, extras):
         mean = images.mean((1, 2, 3))[:, None]
         return Prediction(mean, mean)

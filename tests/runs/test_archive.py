@@ -20,7 +20,7 @@ from ucdver.evaluate.predictions import Predictions, read_predictions, write_pre
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.markdown import export as markdown
-from ucdver.runs import archive
+from ucdver.runs import archive, archived
 from ucdver.runs.archive import export_runs, import_runs
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan
@@ -63,7 +63,7 @@ def test_the_table_of_what_came_in_is_that_of_what_went_out(tmp_path: Path, made
     store, planned, path = made
     other = RunStore(tmp_path / "elsewhere" / "runs")
     found = import_runs(path, other)
-    assert (found.new, found.present, found.planned, found.kept) == (len(planned.runs), 0, ("small",), ())
+    assert (found.new, found.present, found.planned, found.left_out) == (len(planned.runs), 0, ("small",), {})
     assert table(other) == table(store)
     # The oracle chooses by predictions of every checkpoint, so those came too.
     assert table(other, "oracle") == table(store, "oracle")
@@ -101,17 +101,69 @@ def test_predicted_classes_alone_give_the_same_tables_but_of_what_reads_more(
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_where_logits_are_not_finite_no_class_is_made_up(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
+@pytest.mark.parametrize("classes_only", [False, True])
+def test_what_would_be_refused_is_left_out_and_counted(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], classes_only: bool
+) -> None:
     store, planned, path = made
     key = planned.runs[0].key()
     held = store.predictions(key)
     held.logits[-1] = np.nan
     store.write_predictions(key, held)
+    packed = export_runs(store, planned.remembered, path, classes_only=classes_only)
+    assert (packed.runs, packed.absent) == (len(planned.runs) - 1, 1)
+    other = RunStore(tmp_path / "elsewhere")
+    import_runs(path, other)
+    assert other.record(key) is None
+
+
+def test_logits_take_the_place_of_the_classes_of_the_same_run(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    store, planned, whole = made
+    path = tmp_path / "classes.zip"
     export_runs(store, planned.remembered, path, classes_only=True)
     other = RunStore(tmp_path / "elsewhere")
     import_runs(path, other)
-    assert np.isnan(other.predictions(key).logits[-1]).all()
-    assert "predictions are not finite" in table(other)
+    assert import_runs(path, other).new == 0
+    # Another attempt at the same run is another result.
+    key = planned.runs[0].key()
+    record = other.record(key)
+    assert record is not None and record.provenance is not None
+    again = record.provenance.model_copy(update={"started": "another day"})
+    other.write_record(record.model_copy(update={"provenance": again}))
+    assert import_runs(whole, other).new == len(planned.runs) - 1
+    assert other.predictions(key).classes_only and not other.predictions(planned.runs[1].key()).classes_only
+    assert import_runs(path, other).new == 0 and not other.predictions(planned.runs[1].key()).classes_only
+
+
+def test_runs_of_two_machines_make_one_table_without_their_data(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    store, planned, whole = made
+    plan = planned.remembered
+    parts = []
+    for method in plan.suite.methods:
+        suite = plan.suite.model_copy(update={"methods": {method: plan.suite.methods[method]}})
+        entries = tuple(entry for entry in plan.entries if entry.method == method)
+        part = plan.model_copy(update={"suite": suite, "entries": entries})
+        parts.append(tmp_path / f"{method}.zip")
+        export_runs(store, part, parts[-1])
+    other = RunStore(tmp_path / "elsewhere")
+    assert [import_runs(part, other).planned for part in parts] == [("small",), ("small",)]
+    assert table(other) == table(store)
+    assert import_runs(whole, other).planned == ()
+
+
+def test_what_does_not_compare_with_what_is_planned_here_is_counted_and_left_out(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], plan: Callable[..., Plan]
+) -> None:
+    other = RunStore(tmp_path / "elsewhere")
+    here = plan(CHECKED.replace("steps = 6", "steps = 8")).remembered
+    other.write_plan(here)
+    found = import_runs(made[2], other)
+    assert (found.new, found.planned, found.left_out) == (2, (), {"small": 2})
+    assert other.plan() == here
 
 
 def test_what_is_done_already_stays_and_what_failed_is_replaced(made: tuple[RunStore, Plan, Path]) -> None:
@@ -123,7 +175,7 @@ def test_what_is_done_already_stays_and_what_failed_is_replaced(made: tuple[RunS
     store.write_record(second.model_copy(update={"status": "failed", "reason": "the disk was full"}))
     found = import_runs(path, store)
     assert (found.new, found.present) == (1, len(planned.runs) - 1)
-    assert found.kept == ("small",)
+    assert (found.planned, found.left_out) == ((), {})
     assert store.record(own.spec.key()) == own
     assert store.record(second.spec.key()) == second
 
@@ -177,6 +229,18 @@ def wrong_labels(members: dict[str, bytes]) -> None:
     changed_predictions(members, lambda held: replace(held, labels=held.labels + 1))
 
 
+def twice(members: dict[str, bytes]) -> None:
+    changed_predictions(members, lambda held: held.take([*range(len(held)), 0]))
+
+
+def elsewhere(members: dict[str, bytes]) -> None:
+    changed_predictions(members, lambda held: replace(held, domains=["toy:unrelated"] * len(held)))
+
+
+def not_finite(members: dict[str, bytes]) -> None:
+    changed_predictions(members, lambda held: replace(held, logits=held.logits * np.inf))
+
+
 def fewer_logits(members: dict[str, bytes]) -> None:
     changed_predictions(members, lambda held: replace(held, logits=held.logits[:, :2]))
 
@@ -194,6 +258,9 @@ def fewer_logits(members: dict[str, bytes]) -> None:
         (swap_records, "the record of another run"),
         (cut_predictions, "not a parquet file"),
         (wrong_labels, "a label is not one of its 3 classes"),
+        (twice, "an image is in it twice"),
+        (elsewhere, "toy:unrelated is no target of the run's task"),
+        (not_finite, "a logit is not finite"),
         (fewer_logits, "it has 2 logits an image, and the run has 3 classes"),
     ],
 )
@@ -290,12 +357,12 @@ def test_predicted_classes_that_cannot_be_are_refused(
 def test_rows_that_a_small_file_unpacks_to_are_counted(
     tmp_path: Path, made: tuple[RunStore, Plan, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_MOST_ROWS", 3)
+    monkeypatch.setattr(archived, "_MOST_ROWS", 3)
     with pytest.raises(DataError, match=r"it has \d+ rows, more than 3"):
         import_runs(made[2], RunStore(tmp_path / "elsewhere"))
 
 
-@pytest.mark.parametrize("limit", ["_MOST_BYTES", "_MOST_MEMBER"])
+@pytest.mark.parametrize("limit", ["_MOST_BYTES", "MOST_MEMBER"])
 def test_what_would_unpack_to_too_much_is_refused(
     tmp_path: Path, made: tuple[RunStore, Plan, Path], monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_suite_is_read(load: Callable[[str], Suite]) -> None:
     [
         ("steps = 10", "stpes = 10", 3, "did you mean 'steps'"),
         ('    "dann",', '    "dannn",', 7, "did you mean 'dann'"),
+        ('    "dann",', '    "dann",\n    "dann",', 7, "names 'dann' twice"),
         ("lr = 0.01", "learning_rate = 0.01", 15, "unknown key 'learning_rate'"),
         ("lr = 0.01", "lr = -1.0", 15, "greater than 0"),
         ("image = { size = 32 }", "image = { sise = 32 }", 12, "did you mean 'size'"),

@@ -199,7 +199,8 @@ def _print_matrix(session: Bench) -> None:
         cells.setdefault((entry.task, entry.method), Counter())[state] += 1
         reasons.add(entry.reason or (known.reason if known else ""))
     suite = plan.remembered.suite
-    title = f"suite {suite.name}: {len(plan.remembered.entries)} runs"
+    count = len(plan.remembered.entries)
+    title = f"suite {suite.name}: {count} run{'s' * (count != 1)}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
     for task in suite.tasks:
@@ -212,7 +213,8 @@ def _print_matrix(session: Bench) -> None:
     out.width = max(out.width, Console(width=_WIDEST).measure(table).maximum)
     out.print(table)
     shared = [
-        f"{task}: {count} pictures of the target are in a source" for task, count in plan.remembered.shared.items()
+        f"{task}: {count} {'picture of the target is' if count == 1 else 'pictures of the target are'} in a source"
+        for task, count in plan.remembered.shared.items()
     ]
     for reason in (*sorted(reasons - {""}), *plan.remembered.absent.values(), *shared):
         out.print(f"- {reason}", highlight=False, soft_wrap=True, markup=False)
@@ -231,9 +233,9 @@ def _print_summary(session: Bench, console: Console, seconds: float, items: list
     from ucdver.cli.durations import duration
 
     counts = Counter(session.outcome(item) for item in items)
-    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "nothing to run"
     selection = f" --selection {rule}" if rule else ""
-    again = f"the same command with --rerun failed tries the {counts['failed']} again"
+    again = "the same command with --rerun failed tries what failed again; tracebacks are in their record.json"
     following = again if counts["failed"] else f"ucdver leaderboard --runs {session.store.root}{selection} --format md"
     console.print(
         f"{told} in {duration(seconds)}; runs are in {session.store.root}{os.sep}. Next: {following}",

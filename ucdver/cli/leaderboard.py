@@ -17,6 +17,7 @@ from ucdver.report.comparison_text import WRITERS
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.per_class import per_class
 from ucdver.runs.store import RunStore
+from ucdver.spec.plugin import ExporterSpec
 
 
 def leaderboard(
@@ -29,8 +30,13 @@ def leaderboard(
         str, typer.Option("--selection", metavar="RULE", help="How each run's checkpoint is chosen; RULE,RULE or all.")
     ] = "last",
     format_name: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="table, md, csv, latex, html or json.")
-    ] = "table",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, md, csv, latex, html, json or curves; default: as FILE ends, else table.",
+        ),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="METHOD", help="Compare with this method; default: source_only."),
@@ -42,23 +48,31 @@ def leaderboard(
 ) -> None:
     """Show or export the results in a runs folder, every number recomputed from the stored predictions."""
     registry = load_registry(Path.cwd())
-    exporter = registry.exporters.get(format_name)
+    exporter = _exporter(registry, format_name, output)
     store = RunStore(runs)
     if by_class:
         changed = {"--metric": metric, "--against": against, "-o": output}
         given = [name for name, value in changed.items() if value is not None]
-        given += ["--selection"] * (selection != "last") + ["--format"] * (format_name != "table")
+        given += ["--selection"] * (selection != "last") + ["--format"] * (format_name is not None)
         if given:
             raise SpecError(f"--per-class prints recalls at the last step as a table, without {given[0]}", "drop one")
         _print_classes(store, suite)
         return
     if selection == ALL or "," in selection:
-        text = _compared(store, registry, suite, metric, selection, against, format_name)
+        text = _compared(store, registry, suite, metric, selection, against, exporter.name)
         _write(text, output, exporter.suffix)
         return
     board = build_leaderboard(store, registry, store.plan(suite), metric, selection, against)
-    text = str(load_callable(exporter.target, f"exporter '{format_name}'")(board))
+    text = str(load_callable(exporter.target, f"exporter '{exporter.name}'")(board))
     _write(text, output, exporter.suffix)
+
+
+def _exporter(registry: Registry, name: str | None, output: Path | None) -> ExporterSpec:
+    """Return the exporter of that name; without one, that whose files end as `output` does, or the table."""
+    if name is not None:
+        return registry.exporters.get(name)
+    ending = [] if output is None else [one for one in registry.exporters if one.suffix == output.suffix]
+    return ending[0] if ending else registry.exporters.get("table")
 
 
 def _write(text: str, output: Path | None, suffix: str) -> None:

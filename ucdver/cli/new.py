@@ -128,7 +128,7 @@ def new_method(
     say(f"python -m pytest {test.name}")
     say(f"ucdver bench toy -m source_only -m {name}")
     say("then on real pictures:")
-    typer.echo(f"ucdver bench emoji -m source_only -m {name}{_one_task(registry)} --seeds 1")
+    say(f"ucdver bench emoji -m source_only -m {name}{_one_task(registry)} --seeds 1")
 
 
 def _one_task(registry: Registry) -> str:

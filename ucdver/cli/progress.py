@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from types import TracebackType
@@ -87,6 +88,8 @@ class Progress:
         else:
             self.failed += 1
             self._faults[cell] += 1
+            if os.environ.get("UCDVER_TRACEBACK") == "1" and event.record.traceback:
+                self._line(event.record.traceback.rstrip())
             self._line(f"{count} FAILED {label(event.spec)}: {event.record.reason}", "red")
 
     def _line(self, text: str, style: str = "") -> None:

@@ -31,7 +31,8 @@ def export(
         str | None, typer.Option("--suite", metavar="SUITE", help="Default: the one planned last.")
     ] = None,
     task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only the runs of this task; may be repeated.")
+        list[str] | None,
+        typer.Option("--task", "-t", metavar="ID", help="Only the runs of this task; may be repeated."),
     ] = None,
     classes_only: Annotated[
         bool,
@@ -48,7 +49,10 @@ def export(
     store = RunStore(runs)
     plan = store.plan(suite)
     packed = export_runs(store, plan, file, chosen_tasks(plan.suite, tuple(task or ())), classes_only)
-    absent = f"; {packed.absent} are not in it: not run, or their predictions are gone" if packed.absent else ""
+    are = "is" if packed.absent == 1 else "are"
+    absent = (
+        f"; {packed.absent} {are} not in it: not run, or without predictions that can be read" if packed.absent else ""
+    )
     say(f"wrote {packed.runs} runs of {plan.suite.name} to {file}{absent}")
 
 
@@ -60,11 +64,14 @@ def import_(
     """Add the runs of such a file to a runs folder.
 
     A run that is done there already stays as it is, and one that failed elsewhere takes the place of nothing that was
-    begun there; 'ucdver bench' on that folder runs what is still missing.
+    begun there. The table of a suite that is planned there gets what the file has beside it, and 'ucdver bench' on that
+    folder runs what is still missing.
     """
     found = import_runs(file, RunStore(runs))
     say(f"{found.new} runs came in, {found.present} were there already")
-    for name in found.kept:
-        say(f"the table of {name} stays as it was last planned here; its 'ucdver bench' with --rerun never renews it")
+    for name, count in found.left_out.items():
+        are = "run is" if count == 1 else "runs are"
+        say(f"{count} {are} not in the table of {name}: others were planned here in their place, or do not compare")
+        say(f"next: ucdver runs import {file} --runs DIR, into a folder of their own")
     for name in found.planned:
         say(f"next: ucdver leaderboard --runs {runs} --suite {name}")

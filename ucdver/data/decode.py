@@ -110,6 +110,10 @@ def damage_told(path: Path) -> Iterator[None]:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error)) from error
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path} is gone", "put it back, or leave it out: remove its row, or 'ucdver data add' anew"
+        ) from error
     except _DAMAGE as error:
         reason = "no picture that can be read" if isinstance(error, UnidentifiedImageError) else f"damaged: {error}"
         raise DataError(f"{path} is {reason}", _AGAIN) from error

@@ -86,7 +86,7 @@ def compare_rules(
     against: str | None = None,
 ) -> Comparison:
     """Return the leaderboards of all rules, every checkpoint read once, and their gaps to the rule `oracle`."""
-    spec = registry.metrics.get(metric or plan.suite.metric)
+    spec = registry.metrics.get(plan.suite.metric if metric is None else metric)
     memo: Memo = {}
     grids = {
         rule: read_grid(store, registry, spec, plan, Selector(store, registry, rule, spec.name), memo) for rule in rules

@@ -34,7 +34,7 @@ class Row:
     oracle: bool
 
 
-def one_line(text: str, limit: int = 240) -> str:
+def one_line(text: str, limit: int = 600) -> str:
     """Return `text` on one line without control characters, cut with an ellipsis at `limit` characters."""
     words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return words if len(words) <= limit else words[: limit - 1] + "…"

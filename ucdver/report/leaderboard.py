@@ -55,7 +55,7 @@ def build_leaderboard(
         PluginError: there is no such metric, or it cannot be loaded.
     """
     reference = _reference(plan, against)
-    spec = registry.metrics.get(metric or plan.suite.metric)
+    spec = registry.metrics.get(plan.suite.metric if metric is None else metric)
     selector = Selector(store, registry, selection, spec.name)
     grid = read_grid(store, registry, spec, plan, selector) if grid is None else grid
     columns = _columns(grid, registry, spec, plan)

@@ -89,7 +89,7 @@ def read_grid(
         if entry.task not in tasks or entry.method not in plan.suite.methods:
             raise SpecError(
                 f"the plan of '{plan.suite.name}' has {entry.method} on {entry.task}, not in its suite",
-                f"plan it again: ucdver bench {plan.suite.name}",
+                "plan it again: ucdver bench, with the suite's name or its file",
             )
         outcomes = _read_entry(chooser, metric, tasks[entry.task], entry, known)
         for target, outcome in outcomes.items():

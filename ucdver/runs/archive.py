@@ -8,25 +8,23 @@ records.
 from __future__ import annotations
 
 import io
-import lzma
 import re
-import tempfile
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from ucdver.errors import DataError
-from ucdver.evaluate.predictions import read_predictions, write_predictions
+from ucdver.evaluate.predictions import write_predictions
 from ucdver.files import atomic_path, atomic_write_bytes
+from ucdver.runs.archived import FAULTS, MOST_MEMBER, fitting
 from ucdver.runs.lock import RunLock
+from ucdver.runs.merge import added
 from ucdver.runs.store import RunStore, clear
 from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord
@@ -36,32 +34,15 @@ from ucdver.train.checkpoint import checkpoint_path
 
 _PREDICTIONS = re.compile(r"predictions(/step-\d{6})?\.parquet")
 _MEMBER = re.compile(r"(?:suites/(?P<suite>[A-Za-z0-9_.+-]+)\.json|(?P<key>[0-9a-f]{64})/(?P<file>[a-z0-9/.-]+))")
-#: Unpacked, of all members and of one; far above any benchmark of this kind, and below what fills a disk or memory.
+#: Unpacked, of all members; far above any benchmark of this kind, and below what fills a disk.
 _MOST_BYTES = 8 * 2**30
-_MOST_MEMBER = 2**30
-#: Images of one run: packed columns say little of how much they unpack to.
-_MOST_ROWS = 10_000_000
-#: What reading a damaged or foreign file raises, of zip's compressions and of Parquet.
-_FAULTS = (
-    DataError,
-    ValueError,
-    TypeError,
-    KeyError,
-    RuntimeError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    pa.ArrowException,
-)
 #: The same content gives the same file, whenever it is packed.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Packed:
-    """How many runs were written, and how many of those asked for had not ended or have lost their predictions."""
+    """How many runs were written, and how many asked for had not ended or have no predictions that can be read."""
 
     runs: int
     absent: int
@@ -69,12 +50,16 @@ class Packed:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """How many runs came in, how many stayed as they were here, and the suites whose plan came in or stayed."""
+    """How many runs came in and how many stayed as they were here.
+
+    `planned` names the suites whose plan came in or was added to, and `left_out`, by suite, how many runs are in no
+    table: what was planned here has others in their place, or does not compare with them.
+    """
 
     new: int
     present: int
     planned: tuple[str, ...]
-    kept: tuple[str, ...]
+    left_out: dict[str, int]
 
 
 def export_runs(
@@ -83,46 +68,48 @@ def export_runs(
     """Write the plan and its runs that have ended, of these tasks or all, to one zip file, atomically.
 
     The plan stays whole, so that where the file comes in a table shows what is absent, and a bench goes on from there.
-    With `classes_only` the predicted class of each image takes the place of its logits: a tenth or less, and every
-    metric that reads no more than that is as it was.
-
-    Raises:
-        DataError: predictions are damaged, and their classes cannot be told.
+    With `classes_only` the predicted class of each image takes the place of its logits, much less where images are
+    many, and every metric that reads no more than that is as it was. A run whose predictions `import_runs` would
+    refuse is left out.
     """
     ids = {task.id for task in tasks or plan.suite.tasks}
     keys = sorted({entry.key for entry in plan.entries if entry.key and entry.task in ids})
-    ended = [key for key in keys if _whole(store, key)]
+    written = 0
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, f"suites/{plan.suite.name}.json", plan.model_dump_json(indent=1).encode())
-        for key in ended:
-            folder = store.folder(key)
-            _add(archive, f"{key}/record.json", (folder / "record.json").read_bytes())
-            for file in (*folder.glob("predictions.parquet"), *sorted(folder.glob("predictions/step-*.parquet"))):
-                content = _classes(file) if classes_only else file.read_bytes()
-                _add(archive, f"{key}/{file.relative_to(folder).as_posix()}", content)
-    return Packed(len(ended), len(keys) - len(ended))
+        for key in keys:
+            files = _files_of(store, key, classes_only)
+            for name, content in files.items():
+                _add(archive, f"{key}/{name}", content)
+            written += bool(files)
+    return Packed(written, len(keys) - written)
 
 
-def _classes(file: Path) -> bytes:
-    """Return a file of predictions with classes in place of logits; where these are not finite, as it is."""
-    predictions = read_predictions(file)
-    if not np.isfinite(predictions.logits).all():
-        return file.read_bytes()
-    packed = io.BytesIO()
-    write_predictions(predictions.to_classes(), packed)
-    return packed.getvalue()
-
-
-def _whole(store: RunStore, key: str) -> bool:
-    """Return whether a run has ended and what its record stands for is there: an archive without it is refused."""
-    record = store.record(key)
-    return record is not None and (record.status != "done" or store.has_predictions(key))
+def _files_of(store: RunStore, key: str, classes_only: bool) -> dict[str, bytes]:
+    """Return what of a run goes into an archive, by its name there; nothing of one that is not whole."""
+    record, folder = store.record(key), store.folder(key)
+    if record is None or (record.status == "done" and not store.has_predictions(key)):
+        return {}
+    files = {"record.json": (folder / "record.json").read_bytes()}
+    for file in (*folder.glob("predictions.parquet"), *sorted(folder.glob("predictions/step-*.parquet"))):
+        content = file.read_bytes()
+        try:
+            predictions = fitting(content, record)
+        except FAULTS:
+            return {}
+        if classes_only:
+            packed = io.BytesIO()
+            write_predictions(predictions.to_classes(), packed)
+            content = packed.getvalue()
+        files[file.relative_to(folder).as_posix()] = content
+    return files
 
 
 def import_runs(path: Path, store: RunStore) -> Unpacked:
     """Add the runs of an archive to a runs folder; what is done there already stays as it is.
 
-    All of the archive is checked before anything is written.
+    Logits take the place of the predicted classes of the same run. The archive's plan is added to one of the same suite
+    that is here, as far as the two compare. All of the archive is checked before anything is written.
 
     Raises:
         DataError: it is no archive of runs, or damaged.
@@ -130,19 +117,25 @@ def import_runs(path: Path, store: RunStore) -> Unpacked:
     """
     with _opened(path) as archive:
         plans, records = _checked(archive, path)
-        here = set(store.suites())
+        # A plan that is damaged here is told before anything is written.
+        for name in {plan.suite.name for plan in plans} & set(store.suites()):
+            store.plan(name)
         files = _files_by_key(archive)
         states = [_bring_in(archive, files[record.spec.key()], store, record) for record in records]
+    planned: list[str] = []
+    left_out: dict[str, int] = {}
     for plan in plans:
-        if plan.suite.name not in here:
-            store.write_plan(plan)
-    names = [plan.suite.name for plan in plans]
-    return Unpacked(
-        sum(states),
-        len(states) - sum(states),
-        tuple(name for name in names if name not in here),
-        tuple(name for name in names if name in here),
-    )
+        name = plan.suite.name
+        with store.planning():
+            here = store.plan(name) if name in store.suites() else None
+            both = plan if here is None else added(here, plan, store.spec)
+            if both != here:
+                store.write_plan(both)
+                planned.append(name)
+        shown = {entry.key for entry in both.entries}
+        out = sum(bool(entry.key) and entry.key in files and entry.key not in shown for entry in plan.entries)
+        left_out |= {name: out} if out else {}
+    return Unpacked(sum(states), len(states) - sum(states), tuple(planned), left_out)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
@@ -185,7 +178,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
                     "take it in with that version",
                 ) from error
             raise _damaged(path, f"{name}: {first_fault(error)}") from error
-        except _FAULTS as error:
+        except FAULTS as error:
             problem = error.problem if isinstance(error, DataError) else str(error)
             raise _damaged(path, f"{name}: {(problem or type(error).__name__).splitlines()[0]}") from error
     if not plans:
@@ -196,8 +189,8 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
 def _read(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return a member, never unpacking more than it says it holds."""
     size = archive.getinfo(name).file_size
-    if size > _MOST_MEMBER:
-        raise ValueError(f"it would unpack to more than {_MOST_MEMBER // 2**20} MiB")
+    if size > MOST_MEMBER:
+        raise ValueError(f"it would unpack to more than {MOST_MEMBER // 2**20} MiB")
     with archive.open(name) as member:
         return member.read(size)
 
@@ -223,24 +216,7 @@ def _check_predictions(archive: zipfile.ZipFile, name: str, file: str, record: R
         raise ValueError("it does not belong in one")
     if record is None:
         raise ValueError("there is no record of that run")
-    content = _read(archive, name)
-    held = pq.ParquetFile(io.BytesIO(content)).metadata
-    if held.num_rows > _MOST_ROWS:
-        raise ValueError(f"it has {held.num_rows} rows, more than {_MOST_ROWS}")
-    if sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups)) > _MOST_MEMBER:
-        raise ValueError(f"it would unpack to more than {_MOST_MEMBER // 2**20} MiB")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "predictions.parquet"
-        path.write_bytes(content)
-        try:
-            predictions = read_predictions(path)
-        except DataError as error:
-            raise ValueError(error.problem.replace(str(path), "the file")) from error
-    classes = len(record.spec.classes)
-    if predictions.logits.shape[1] != classes:
-        raise ValueError(f"it has {predictions.logits.shape[1]} logits an image, and the run has {classes} classes")
-    if len(predictions) and not 0 <= predictions.labels.min() <= predictions.labels.max() < classes:
-        raise ValueError(f"a label is not one of its {classes} classes")
+    fitting(_read(archive, name), record)
 
 
 def _files_by_key(archive: zipfile.ZipFile) -> dict[str, list[str]]:
@@ -262,7 +238,7 @@ def _bring_in(archive: zipfile.ZipFile, files: list[str], store: RunStore, recor
     with RunLock(folder):
         own = store.record(key)
         if own is not None and own.status == "done":
-            return False
+            return own.provenance == record.provenance and _fill_in(archive, files, store, key)
         if record.status != "done" and (own is not None or checkpoint_path(folder).is_file()):
             return False
         clear(folder, "checkpoints", "outputs", "predictions")
@@ -271,6 +247,21 @@ def _bring_in(archive: zipfile.ZipFile, files: list[str], store: RunStore, recor
         store.write_spec(record.spec)
         store.write_record(record)
     return True
+
+
+def _fill_in(archive: zipfile.ZipFile, files: list[str], store: RunStore, key: str) -> bool:
+    """Put the logits of a run where its predicted classes alone are; return whether there were any to put."""
+    came = False
+    for file in files:
+        path, content = store.folder(key) / file, _read(archive, f"{key}/{file}")
+        if path.is_file() and _classes_alone(path) and not _classes_alone(pa.BufferReader(content)):
+            atomic_write_bytes(path, content)
+            came = True
+    return came
+
+
+def _classes_alone(file: Path | pa.BufferReader) -> bool:
+    return "predicted" in pq.read_schema(file).names
 
 
 def _damaged(path: Path, reason: str) -> DataError:

@@ -51,6 +51,18 @@ def merged(
     return SuitePlan(suite=both, entries=entries, oracles=oracles, absent=absent, shared=shared)
 
 
+def added(here: SuitePlan, other: SuitePlan, spec_of: Callable[[str], RunSpec | None]) -> SuitePlan:
+    """Return the plan that is here with what one from elsewhere has beside it; in a cell of both, what is here stays.
+
+    A cell that could not be planned here, for want of data, is the other's. Plans that do not compare are not mixed.
+    """
+    planned = {(entry.task, entry.method, entry.seed) for entry in other.entries if entry.key}
+    lacking = [e for e in here.entries if e.status == "missing" and (e.task, e.method, e.seed) in planned]
+    kept = here.model_copy(update={"entries": tuple(entry for entry in here.entries if entry not in lacking)})
+    runs = [spec for entry in kept.entries if entry.key and (spec := spec_of(entry.key)) is not None]
+    return merged(other, kept, runs, spec_of)
+
+
 def _comparable(old: SuitePlan, new: SuitePlan) -> bool:
     if old.suite.protocol != new.suite.protocol or old.suite.recipe != new.suite.recipe:
         return False

@@ -124,7 +124,7 @@ class RunStore:
         known = self.suites()
         if not known:
             raise SpecError(f"{self.root} holds no suite", "run 'ucdver bench' first, or name its folder with --runs")
-        name = suite or known[0]
+        name = known[0] if suite is None else suite
         if name not in known:
             raise SpecError(
                 f"{self.root} holds no suite '{name}'",
@@ -134,7 +134,7 @@ class RunStore:
         try:
             return SuitePlan.model_validate(json.loads(path.read_bytes()))
         except ValueError as error:
-            raise _unreadable(path, error, f"plan it again: ucdver bench {name}") from error
+            raise _unreadable(path, error, "plan it again: ucdver bench, with the suite's name or its file") from error
 
     @contextmanager
     def planning(self) -> Iterator[None]:

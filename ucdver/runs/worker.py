@@ -109,7 +109,14 @@ def _no_worse(ended: RunRecord, reason: str) -> RunRecord:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, UcdverError) else f"{type(error).__name__}: {error}"
+    """Return what went wrong, and of an error that ucdver does not know in which line, torch's own left out."""
+    if isinstance(error, UcdverError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    library = str(Path(torch.__file__).parent)
+    own = [frame for frame in frames if not frame.filename.startswith(library)]
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def _sweep(folder: Path) -> None:

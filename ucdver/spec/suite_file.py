@@ -209,6 +209,9 @@ class SuiteReader:
             raise self._fail(("methods",), "a suite needs methods", 'add methods = ["source_only", ...]')
         for name in named:
             self._registered("methods", name, ("methods",))
+        twice = [name for i, name in enumerate(named) if name in named[:i]]
+        if twice:
+            raise self._fail(("methods",), f"methods names '{twice[0]}' twice", "name each once", twice[0])
         configs = data.get("method", {})
         for name in configs:
             if name not in named:

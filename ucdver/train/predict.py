@@ -9,6 +9,7 @@ import torch
 from ucdver.data.feeder import to_extra, to_float
 from ucdver.data.rows import Rows
 from ucdver.data.views import TaskData
+from ucdver.errors import RunError
 from ucdver.methods.base import Method, Prediction, Views
 from ucdver.spec.protocol import Phase
 
@@ -26,6 +27,9 @@ def predict_all(
     """Return features float32 [N, D] and logits float32 [N, K], on the CPU, of images (uint8) or features.
 
     `extras` are the annotations [N, ...] that the method needs.
+
+    Raises:
+        RunError: the method predicts something else, or logits that are not finite.
     """
     was_training = method.training
     method.eval()
@@ -43,6 +47,7 @@ def predict_all(
                 name: to_extra(rows[chosen].to(device, non_blocking=True)) for name, rows in (extras or {}).items()
             }
             prediction = method.predict(batch, annotated)
+            _check_shapes(method, prediction, len(batch))
             if start == 0:
                 features, logits = (torch.empty(len(images), part.shape[1]) for part in prediction)
             features[chosen] = prediction.features
@@ -50,7 +55,22 @@ def predict_all(
     method.train(was_training)
     if not len(images):
         logits = torch.empty(0, method.task.num_classes)
+    if not torch.isfinite(logits).all():
+        raise RunError(
+            f"{type(method).__name__}.predict gives logits that are not finite",
+            "train it again at a lower learning rate or in float32, or mend the method",
+        )
     return Prediction(features, logits)
+
+
+def _check_shapes(method: Method, prediction: Prediction, count: int) -> None:
+    """Refuse what would be spread over a batch in silence, or be no prediction of these classes."""
+    features, logits = (tuple(part.shape) for part in prediction)
+    expected = (count, method.task.num_classes)
+    if logits != expected:
+        raise RunError(f"{type(method).__name__}.predict gives logits of shape {logits}, not {expected}")
+    if len(features) != 2 or features[0] != count:
+        raise RunError(f"{type(method).__name__}.predict gives features of shape {features}, not ({count}, D)")
 
 
 def training_views(method: Method, data: TaskData, phase: Phase, device: torch.device, precision: torch.dtype) -> Views:
