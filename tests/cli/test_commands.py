@@ -92,6 +92,15 @@ def test_show_tells_of_a_data_set_and_where_it_is(ucdver: Any) -> None:
     assert set(after["images"]) == set(after["domains"])
 
 
+def test_a_data_set_whose_folder_is_gone_is_not_called_ready(ucdver: Any, tmp_path: Path) -> None:
+    assert ucdver("data", "fetch", "toy").code == 0
+    root = Path(json.loads(ucdver("show", "datasets", "toy", "--json").out)["root"])
+    root.rename(tmp_path / "elsewhere")
+    listed = ucdver("data", "list")
+    assert next(line for line in listed.out.splitlines() if line.startswith("toy")).split()[1] == "moved"
+    assert f"toy: {root} is gone: ucdver data add toy --root DIR" in listed.err
+
+
 def test_show_tells_of_a_suite_in_a_file(ucdver: Any) -> None:
     Path("mine.toml").write_text(
         'methods = ["source_only"]\nseeds = [4, 5]\n[[task]]\nid = "a"\nsources = ["toy:filled"]\n'

@@ -50,10 +50,16 @@ def list_data(as_json: _Json = False) -> None:
             ]
         )
         return
-    rows = [(s.dataset, s.state, str(sum(s.counts.values()) or "-"), str(s.root or "-")) for s in found]
+    moved = {s.dataset: s.root for s in found if s.state == "ready" and not s.root_exists}
+    rows = [
+        (s.dataset, "moved" if s.dataset in moved else s.state, str(sum(s.counts.values()) or "-"), str(s.root or "-"))
+        for s in found
+    ]
     write_table(("NAME", "STATE", "IMAGES", "FOLDER"), rows)
     for status in found:
-        if status.hint:
+        if status.dataset in moved:
+            say(f"{status.dataset}: {status.root} is gone: ucdver data add {status.dataset} --root DIR")
+        elif status.hint:
             say(f"{status.dataset}: {status.hint}")
 
 
