@@ -14,7 +14,7 @@ from support.fake_runs import FakeRuns, make_predictions, make_registry, make_ru
 
 from ucdver.errors import SpecError
 from ucdver.report.comparison import Comparison, compare_rules, rule_names
-from ucdver.report.comparison_text import WRITERS
+from ucdver.report.comparison_text import WRITERS, body, headings
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.runs.store import RunStore
 from ucdver.selection.specs import VALIDATORS
@@ -134,6 +134,18 @@ def test_the_oracle_goes_by_metrics_of_levels_and_of_soft_labels_too(runs: FakeR
             runs.store.write_predictions(entry.key, replace(found, soft=soft), done)
     board = compared(runs, "oracle", metric="kl_divergence").boards[0]
     assert {cell.status for cell in board.cells} == {"done"}
+
+
+def test_the_table_fits_the_terminal_and_loses_no_column(runs: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = compared(runs, "last", "entropy", "oracle")
+    whole = {word for line in (headings(found), *body(found)) for field in line for word in field.split()}
+    for columns in (200, 50, 10):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = WRITERS["table"](found).splitlines()
+        assert whole <= {word for line in lines for word in line.split()}
+        blocks = [line for line in lines if line.startswith("entropy ")]
+        assert len(blocks) == {200: 1, 10: len(headings(found)) - 1}.get(columns, len(blocks))
+        assert columns == 10 or max(map(len, lines)) <= columns
 
 
 def test_markdown_escapes_what_a_suite_says(runs: FakeRuns) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -13,6 +15,7 @@ from ucdver.report.footnotes import ONE_CHECKPOINT
 from ucdver.report.format import (
     NONE,
     ORACLE,
+    column_blocks,
     interval_text,
     method_label,
     metric_label,
@@ -20,6 +23,8 @@ from ucdver.report.format import (
     title,
 )
 from ucdver.report.markdown import escape
+
+_GAP = "  "
 
 
 def headings(found: Comparison) -> list[str]:
@@ -60,13 +65,22 @@ def _absences(found: Comparison) -> list[str]:
 
 
 def as_table(found: Comparison) -> str:
-    """Return the comparison in columns as wide as their longest field."""
+    """Return the comparison in columns as wide as their longest field, in blocks and lines that fit the terminal."""
+    chars = shutil.get_terminal_size((100, 24)).columns
     lines = [headings(found), *body(found)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    rows = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
-    rule = "─" * max(len(row) for row in rows)
-    text = [title(found.boards[0]), metric_label(found.boards[0]), "", rows[0], rule, *rows[1:], "", *notes(found)]
+    text = [title(found.boards[0]), metric_label(found.boards[0])]
+    for block in column_blocks(widths[1:], chars - widths[0], len(_GAP)):
+        chosen = [0, *(number + 1 for number in block)]
+        rows = [_GAP.join(_aligned([line[i] for i in chosen], [widths[i] for i in chosen])).rstrip() for line in lines]
+        text += ["", rows[0], "─" * max(len(row) for row in rows), *rows[1:]]
+    text += ["", *(wrapped for note in notes(found) for wrapped in _wrapped(note, max(chars, 20)))]
     return "\n".join(text) + "\n"
+
+
+def _wrapped(note: str, width: int) -> list[str]:
+    # What is to be typed is never broken.
+    return textwrap.wrap(note, width, break_long_words=False, break_on_hyphens=False)
 
 
 def as_markdown(found: Comparison) -> str:

@@ -40,6 +40,19 @@ def one_line(text: str, limit: int = 600) -> str:
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
+def column_blocks(widths: Sequence[int], room: int, gap: int) -> list[list[int]]:
+    """Return column numbers in blocks that fit into `room` characters each, `gap` between two; at least one a block."""
+    blocks: list[list[int]] = [[]]
+    used = 0
+    for number, width in enumerate(widths):
+        if blocks[-1] and used + width + gap > room:
+            blocks.append([])
+            used = 0
+        blocks[-1].append(number)
+        used += width + gap
+    return blocks
+
+
 def score_text(value: float, metric: MetricSpec) -> str:
     """Return a score as it is shown: times 100 with one decimal, or with three where it is no percentage."""
     rounded = round(value * 100, 1) if metric.percent else round(value, 3)

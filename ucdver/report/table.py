@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ucdver.report.board import Leaderboard
-from ucdver.report.format import Row, Shown, headers, metric_label, one_line, rows, title
+from ucdver.report.format import Row, Shown, column_blocks, headers, metric_label, one_line, rows, title
 
 _PADDING = 1
 # Between two columns rich writes the padding and the blank that stands for a rule.
@@ -35,7 +35,7 @@ def export(board: Leaderboard, width: int | None = None, ansi: bool = False) -> 
     heads, table = headers(board), rows(board)
     label_width = max(cell_len(name) for name in ("method", *(row.label for row in table)))
     widths = _widths(heads, table, ansi)
-    blocks = _blocks(widths, chars - label_width)
+    blocks = column_blocks(widths, chars - label_width, _GAP)
     # A number is never cut: where even one column does not fit, its lines are longer than asked for.
     needed = max(label_width + sum(widths[i] + _GAP for i in block) for block in blocks)
     console = Console(
@@ -74,19 +74,6 @@ def _widths(heads: Sequence[str], table: Sequence[Row], ansi: bool) -> list[int]
         word = max(cell_len(word) for word in heading.split())
         found.append(max(longest, min(word + (not ansi), _LONGEST_WORD)))
     return found
-
-
-def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
-    """Return column numbers in blocks that fit into `room` characters each, at least one column a block."""
-    blocks: list[list[int]] = [[]]
-    used = 0
-    for number, width in enumerate(widths):
-        if blocks[-1] and used + width + _GAP > room:
-            blocks.append([])
-            used = 0
-        blocks[-1].append(number)
-        used += width + _GAP
-    return blocks
 
 
 def _block(
