@@ -6,7 +6,11 @@ from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
 from ucdver.plugins import load_registry, reset
+from ucdver.runs.archive import export_runs
+from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan, make_plan
+from ucdver.runs.store import RunStore
+from ucdver.runs.worker import execute
 from ucdver.spec.suite_file import load_suite
 
 
@@ -30,3 +34,16 @@ def plan(tmp_path: Path, home: Path) -> Callable[..., Plan]:
         return make_plan(load_suite(str(path), registry), registry, Catalog(registry, home))
 
     return planned
+
+
+@pytest.fixture
+def made(tmp_path: Path, home: Path, plan: Callable[..., Plan]) -> tuple[RunStore, Plan, Path]:
+    """Return a runs folder with both runs of a suite, its plan, and the archive of it."""
+    planned = plan(SUITE.replace("seeds = 2", "seeds = 1\ncheckpoints = 2"))
+    store = RunStore(tmp_path / "runs")
+    for spec in planned.runs:
+        assert execute(spec, WorkerOptions(runs=store.root, home=home), lambda a, b, c: None).status == "done"
+    store.write_plan(planned.remembered)
+    path = tmp_path / "packed.zip"
+    export_runs(store, planned.remembered, path)
+    return store, planned, path
