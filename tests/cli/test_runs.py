@@ -53,6 +53,19 @@ def test_predicted_classes_alone_give_the_table_and_say_what_they_do_not_give(uc
     assert "in place of logits, and nll reads those" in " ".join(shown.out.split())
 
 
+def test_an_archive_without_labels_gives_the_table_where_the_data_are(
+    ucdver: Ucdver, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ucdver("bench", "small.toml", "-j", "1").code == 0
+    assert ucdver("runs", "export", "bare.zip", "--classes-only", "--without-labels").code == 0
+    assert ucdver("runs", "import", "bare.zip", "--runs", "other").code == 0
+    tables = [ucdver("leaderboard", "--runs", runs, "--format", "csv").out for runs in ("runs", "other")]
+    assert tables[0] == tables[1] and "source_only" in tables[0]
+    monkeypatch.setenv("UCDVER_HOME", str(Path("nowhere").absolute()))
+    refused = ucdver("runs", "import", "bare.zip", "--runs", "third")
+    assert refused.code == 2 and "ucdver data fetch toy" in refused.err and not Path("third").exists()
+
+
 def test_a_wrong_file_is_refused_in_one_line(ucdver: Ucdver) -> None:
     Path("no.zip").write_text("no zip")
     refused = ucdver("runs", "import", "no.zip")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from support.small_suite import SUITE
 
+from ucdver.data.catalog import Catalog
+from ucdver.errors import DataError
+from ucdver.evaluate.predictions import HIDDEN
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.markdown import export as markdown
 from ucdver.runs.archive import export_runs, import_runs
 from ucdver.runs.plan import Plan
+from ucdver.runs.revealed import Revealed
 from ucdver.runs.store import RunStore
 
 CHECKED = SUITE.replace("seeds = 2", "seeds = 1\ncheckpoints = 2")
@@ -128,6 +136,46 @@ def test_what_does_not_compare_with_what_is_planned_here_is_counted_and_left_out
     found = import_runs(made[2], other)
     assert (found.new, found.planned, found.left_out) == (2, (), {"small": 2})
     assert other.plan() == here
+
+
+@pytest.mark.parametrize("classes_only", [False, True])
+def test_labels_that_were_not_passed_on_are_looked_up_in_the_same_data(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], home: Path, classes_only: bool
+) -> None:
+    store, planned, _ = made
+    path = tmp_path / "bare.zip"
+    export_runs(store, planned.remembered, path, classes_only=classes_only, with_labels=False)
+    registry = load_registry()
+    other = RunStore(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="the archive has no labels"):
+        import_runs(path, other)
+    away = Revealed(Catalog(registry, tmp_path / "no_home"), registry)
+    with pytest.raises(DataError, match="data set 'toy' is not on this machine"):
+        import_runs(path, other, away)
+    assert not list(other.root.glob("*/*/record.json"))
+    assert import_runs(path, other, Revealed(Catalog(registry, home), registry)).new == len(planned.runs)
+    assert table(other) == table(store) and table(other, "oracle") == table(store, "oracle")
+    key = planned.runs[0].key()
+    assert other.predictions(key).labels.min() == 0 and set(other.predictions(key).splits) == {"target_test"}
+    # No label is left in it, nor anything of the source's images.
+    with zipfile.ZipFile(path) as packed:
+        for name in (name for name in packed.namelist() if name.endswith(".parquet")):
+            held = pq.read_table(io.BytesIO(packed.read(name)))
+            assert set(held.column("label").to_pylist()) == {HIDDEN}
+            assert set(held.column("split").to_pylist()) == {"target_test"}
+
+
+def test_labels_of_other_pictures_are_not_taken(tmp_path: Path, made: tuple[RunStore, Plan, Path], home: Path) -> None:
+    store, planned, _ = made
+    spec = planned.runs[0]
+    registry = load_registry()
+    reveal = Revealed(Catalog(registry, home), registry)
+    hidden = store.predictions(spec.key()).without_labels()
+    assert (reveal(spec, hidden).labels == store.predictions(spec.key()).select("target_test").labels).all()
+    with pytest.raises(DataError, match="'toy/strange' is no image of the targets of one"):
+        reveal(spec, replace(hidden, ids=["toy/strange", *hidden.ids[1:]]))
+    with pytest.raises(DataError, match="have the fingerprint"):
+        reveal(spec.model_copy(update={"data": dict.fromkeys(spec.data, "0" * 64)}), hidden)
 
 
 def test_what_is_done_already_stays_and_what_failed_is_replaced(made: tuple[RunStore, Plan, Path]) -> None:

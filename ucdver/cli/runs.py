@@ -9,9 +9,13 @@ import typer
 
 from ucdver.cli.output import say
 from ucdver.cli.pseudo_labels import pseudo_labels
+from ucdver.data.catalog import Catalog
+from ucdver.data.home import data_home
 from ucdver.errors import SpecError
+from ucdver.plugins import load_registry
 from ucdver.runs.archive import export_runs, import_runs
 from ucdver.runs.restrict import chosen_tasks
+from ucdver.runs.revealed import Revealed
 from ucdver.runs.store import RunStore
 
 app = typer.Typer(
@@ -38,6 +42,10 @@ def export(
         bool,
         typer.Option("--classes-only", help="Predicted classes in place of logits: small, enough for most metrics."),
     ] = False,
+    without_labels: Annotated[
+        bool,
+        typer.Option("--without-labels", help="No labels: who takes it in needs the data, and looks them up there."),
+    ] = False,
 ) -> None:
     """Write the runs of a suite to one file: records and predictions, from which every table is computed.
 
@@ -48,7 +56,8 @@ def export(
         raise SpecError(f"{file} is a folder", f"name a file, as in {file}/runs.zip")
     store = RunStore(runs)
     plan = store.plan(suite)
-    packed = export_runs(store, plan, file, chosen_tasks(plan.suite, tuple(task or ())), classes_only)
+    tasks = chosen_tasks(plan.suite, tuple(task or ()))
+    packed = export_runs(store, plan, file, tasks, classes_only, with_labels=not without_labels)
     are = "is" if packed.absent == 1 else "are"
     absent = (
         f"; {packed.absent} {are} not in it: not run, or without predictions that can be read" if packed.absent else ""
@@ -67,7 +76,8 @@ def import_(
     begun there. The table of a suite that is planned there gets what the file has beside it, and 'ucdver bench' on that
     folder runs what is still missing.
     """
-    found = import_runs(file, RunStore(runs))
+    registry = load_registry(Path.cwd())
+    found = import_runs(file, RunStore(runs), Revealed(Catalog(registry, data_home()), registry))
     say(f"{found.new} runs came in, {found.present} were there already")
     for name, count in found.left_out.items():
         are = "run is" if count == 1 else "runs are"

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ucdver.errors import DataError
 
+#: In the place of a true class that was not published: who has the data looks it up.
+HIDDEN = -1
 _AGAIN = "run it again with --rerun always"
 COLUMNS = ("id", "split", "domain", "label")
 #: Under this name a file of predicted classes says how many there are: the classes in it may be fewer.
@@ -30,7 +32,8 @@ class Predictions:
         ids: `dataset/row-id` of each image.
         splits: `source_val` or `target_test`.
         domains: `dataset:domain` of each image.
-        labels: int32 [N], the true class, written after training by the evaluation.
+        labels: int32 [N], the true class, written after training by the evaluation; `HIDDEN`, of every image, in an
+            archive without labels.
         logits: float32 [N, K].
         soft: float32 [N, K], the class distribution that the data set gives of a test image, written with the labels;
             a row of NaN where it gives none. None where no image has one.
@@ -79,6 +82,16 @@ class Predictions:
         """Return the same with the predicted class of each image in place of its logits."""
         hard = _one_hot(self.probabilities().argmax(axis=1), self.logits.shape[1])
         return dataclasses.replace(self, logits=hard, classes_only=True)
+
+    def without_labels(self) -> Predictions:
+        """Return the predictions on test images with every label hidden."""
+        tested = self.select("target_test")
+        return dataclasses.replace(tested, labels=np.full(len(tested), HIDDEN, dtype=np.int32), soft=None)
+
+    @property
+    def hides_labels(self) -> bool:
+        """Whether there are images and the labels of all are hidden."""
+        return len(self) > 0 and bool((self.labels == HIDDEN).all())
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,3 +41,13 @@ def open_target_soft_labels(spec: RunSpec, catalog: Catalog, registry: Registry)
         voted = np.flatnonzero(np.isfinite(soft).all(axis=1))
         found |= {f"{domain.dataset}/{rows[i].id}": soft[i] for i in voted.tolist()}
     return found
+
+
+def soft_rows(
+    ids: Sequence[str], votes: Mapping[str, npt.NDArray[np.float64]], classes: int
+) -> npt.NDArray[np.float32] | None:
+    """Return the soft label of each image [N, K], NaN where it has none; None where none has."""
+    if not votes:
+        return None
+    unknown = np.full(classes, np.nan)
+    return np.stack([votes.get(name, unknown) for name in ids]).astype(np.float32)

@@ -7,7 +7,6 @@ records.
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections import Counter
@@ -20,9 +19,8 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from ucdver.errors import DataError
-from ucdver.evaluate.predictions import write_predictions
 from ucdver.files import atomic_path, atomic_write_bytes
-from ucdver.runs.archived import FAULTS, MOST_MEMBER, fitting
+from ucdver.runs.archived import FAULTS, ArchivedRun, Reveal, as_bytes, fitting, read_member
 from ucdver.runs.lock import RunLock
 from ucdver.runs.merge import added
 from ucdver.runs.store import RunStore, clear
@@ -63,14 +61,20 @@ class Unpacked:
 
 
 def export_runs(
-    store: RunStore, plan: SuitePlan, path: Path, tasks: tuple[Task, ...] = (), classes_only: bool = False
+    store: RunStore,
+    plan: SuitePlan,
+    path: Path,
+    tasks: tuple[Task, ...] = (),
+    classes_only: bool = False,
+    with_labels: bool = True,
 ) -> Packed:
     """Write the plan and its runs that have ended, of these tasks or all, to one zip file, atomically.
 
     The plan stays whole, so that where the file comes in a table shows what is absent, and a bench goes on from there.
     With `classes_only` the predicted class of each image takes the place of its logits, much less where images are
-    many, and every metric that reads no more than that is as it was. A run whose predictions `import_runs` would
-    refuse is left out.
+    many, and every metric that reads no more than that is as it was. Not `with_labels`, for data whose labels may not
+    be passed on, the test images alone are in it, and who has the data is given their labels by `import_runs`. A run
+    whose predictions that would refuse is left out.
     """
     ids = {task.id for task in tasks or plan.suite.tasks}
     keys = sorted({entry.key for entry in plan.entries if entry.key and entry.task in ids})
@@ -78,14 +82,14 @@ def export_runs(
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, f"suites/{plan.suite.name}.json", plan.model_dump_json(indent=1).encode())
         for key in keys:
-            files = _files_of(store, key, classes_only)
+            files = _files_of(store, key, classes_only, with_labels)
             for name, content in files.items():
                 _add(archive, f"{key}/{name}", content)
             written += bool(files)
     return Packed(written, len(keys) - written)
 
 
-def _files_of(store: RunStore, key: str, classes_only: bool) -> dict[str, bytes]:
+def _files_of(store: RunStore, key: str, classes_only: bool, with_labels: bool) -> dict[str, bytes]:
     """Return what of a run goes into an archive, by its name there; nothing of one that is not whole."""
     record, folder = store.record(key), store.folder(key)
     if record is None or (record.status == "done" and not store.has_predictions(key)):
@@ -98,21 +102,24 @@ def _files_of(store: RunStore, key: str, classes_only: bool) -> dict[str, bytes]
         except FAULTS:
             return {}
         if classes_only:
-            packed = io.BytesIO()
-            write_predictions(predictions.to_classes(), packed)
-            content = packed.getvalue()
+            predictions = predictions.to_classes()
+        if not with_labels:
+            predictions = predictions.without_labels()
+        if classes_only or not with_labels:
+            content = as_bytes(predictions)
         files[file.relative_to(folder).as_posix()] = content
     return files
 
 
-def import_runs(path: Path, store: RunStore) -> Unpacked:
+def import_runs(path: Path, store: RunStore, reveal: Reveal | None = None) -> Unpacked:
     """Add the runs of an archive to a runs folder; what is done there already stays as it is.
 
     Logits take the place of the predicted classes of the same run. The archive's plan is added to one of the same suite
-    that is here, as far as the two compare. All of the archive is checked before anything is written.
+    that is here, as far as the two compare. All of the archive is checked before anything is written. `reveal` fills in
+    the labels of predictions that have none.
 
     Raises:
-        DataError: it is no archive of runs, or damaged.
+        DataError: it is no archive of runs, or damaged; or it has no labels, and the data are not here.
         RunLockedError: another process works on one of its runs; those before it came in.
     """
     with _opened(path) as archive:
@@ -121,7 +128,10 @@ def import_runs(path: Path, store: RunStore) -> Unpacked:
         for name in {plan.suite.name for plan in plans} & set(store.suites()):
             store.plan(name)
         files = _files_by_key(archive)
-        states = [_bring_in(archive, files[record.spec.key()], store, record) for record in records]
+        runs = [ArchivedRun(archive, files[record.spec.key()], record, reveal) for record in records]
+        for run in runs:
+            run.check_labels()
+        states = [_bring_in(run, store) for run in runs]
     planned: list[str] = []
     left_out: dict[str, int] = {}
     for plan in plans:
@@ -166,9 +176,9 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
             raise _damaged(path, f"'{name}' does not belong in one")
         try:
             if found["suite"]:
-                plans.append(_plan(_read(archive, name), found["suite"]))
+                plans.append(_plan(read_member(archive, name), found["suite"]))
             elif found["file"] == "record.json":
-                records[found["key"]] = _record(_read(archive, name), found["key"], names)
+                records[found["key"]] = _record(read_member(archive, name), found["key"], names)
             else:
                 _check_predictions(archive, name, found["file"], records.get(found["key"]))
         except ValidationError as error:
@@ -184,15 +194,6 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
     if not plans:
         raise _damaged(path, "it has no plan")
     return plans, list(records.values())
-
-
-def _read(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return a member, never unpacking more than it says it holds."""
-    size = archive.getinfo(name).file_size
-    if size > MOST_MEMBER:
-        raise ValueError(f"it would unpack to more than {MOST_MEMBER // 2**20} MiB")
-    with archive.open(name) as member:
-        return member.read(size)
 
 
 def _plan(content: bytes, name: str) -> SuitePlan:
@@ -216,7 +217,7 @@ def _check_predictions(archive: zipfile.ZipFile, name: str, file: str, record: R
         raise ValueError("it does not belong in one")
     if record is None:
         raise ValueError("there is no record of that run")
-    fitting(_read(archive, name), record)
+    fitting(read_member(archive, name), record)
 
 
 def _files_by_key(archive: zipfile.ZipFile) -> dict[str, list[str]]:
@@ -228,32 +229,32 @@ def _files_by_key(archive: zipfile.ZipFile) -> dict[str, list[str]]:
     return files
 
 
-def _bring_in(archive: zipfile.ZipFile, files: list[str], store: RunStore, record: RunRecord) -> bool:
+def _bring_in(run: ArchivedRun, store: RunStore) -> bool:
     """Write one run, its record last; return whether it came in. What is done or begun here is worth more than a fault.
 
     Whatever an attempt here had left beside it is removed: it does not go with the result that comes in.
     """
-    key = record.spec.key()
+    record, key = run.record, run.record.spec.key()
     folder = store.folder(key)
     with RunLock(folder):
         own = store.record(key)
         if own is not None and own.status == "done":
-            return own.provenance == record.provenance and _fill_in(archive, files, store, key)
+            return own.provenance == record.provenance and _fill_in(run, store, key)
         if record.status != "done" and (own is not None or checkpoint_path(folder).is_file()):
             return False
         clear(folder, "checkpoints", "outputs", "predictions")
-        for file in files:
-            atomic_write_bytes(folder / file, _read(archive, f"{key}/{file}"))
+        for file in run.files:
+            atomic_write_bytes(folder / file, run.read(file))
         store.write_spec(record.spec)
         store.write_record(record)
     return True
 
 
-def _fill_in(archive: zipfile.ZipFile, files: list[str], store: RunStore, key: str) -> bool:
+def _fill_in(run: ArchivedRun, store: RunStore, key: str) -> bool:
     """Put the logits of a run where its predicted classes alone are; return whether there were any to put."""
     came = False
-    for file in files:
-        path, content = store.folder(key) / file, _read(archive, f"{key}/{file}")
+    for file in run.files:
+        path, content = store.folder(key) / file, run.read(file)
         if path.is_file() and _classes_alone(path) and not _classes_alone(pa.BufferReader(content)):
             atomic_write_bytes(path, content)
             came = True

@@ -1,4 +1,4 @@
-"""Whether a file of predictions in an archive can be that of the run that it goes with."""
+"""One run in an archive: whether its predictions can be those of the run, and their labels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import lzma
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ucdver.errors import DataError
-from ucdver.evaluate.predictions import Predictions, read_predictions
-from ucdver.spec.run import RunRecord
+from ucdver.evaluate.predictions import Predictions, read_predictions, write_predictions
+from ucdver.spec.run import RunRecord, RunSpec
 
 #: Unpacked, of one member; far above any benchmark of this kind, and below what fills memory.
 MOST_MEMBER = 2**30
@@ -37,6 +38,51 @@ FAULTS = (
 )
 
 
+#: Fills in the labels of a run's predictions, or raises DataError.
+Reveal = Callable[[RunSpec, Predictions], Predictions]
+
+
+class ArchivedRun:
+    """The predictions of one run in an archive, by file, with their labels."""
+
+    def __init__(self, archive: zipfile.ZipFile, files: list[str], record: RunRecord, reveal: Reveal | None) -> None:
+        self.archive = archive
+        self.files = files
+        self.record = record
+        self.reveal = reveal
+
+    def check_labels(self) -> None:
+        """Raise DataError where labels are hidden and cannot be filled in."""
+        for file in self.files:
+            self.read(file)
+
+    def read(self, file: str) -> bytes:
+        """Return the file, with labels."""
+        content = read_member(self.archive, f"{self.record.spec.key()}/{file}")
+        predictions = fitting(content, self.record)
+        if not predictions.hides_labels:
+            return content
+        if self.reveal is None:
+            raise DataError("the archive has no labels, and no data to look them up in are given")
+        return as_bytes(self.reveal(self.record.spec, predictions))
+
+
+def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return a member, never unpacking more than it says it holds."""
+    size = archive.getinfo(name).file_size
+    if size > MOST_MEMBER:
+        raise ValueError(f"it would unpack to more than {MOST_MEMBER // 2**20} MiB")
+    with archive.open(name) as member:
+        return member.read(size)
+
+
+def as_bytes(predictions: Predictions) -> bytes:
+    """Return predictions as a file of an archive."""
+    packed = io.BytesIO()
+    write_predictions(predictions, packed)
+    return packed.getvalue()
+
+
 def fitting(content: bytes, record: RunRecord) -> Predictions:
     """Return the predictions in a file, or say in a ValueError why they cannot be those of a run."""
     held = pq.ParquetFile(io.BytesIO(content)).metadata
@@ -54,7 +100,8 @@ def fitting(content: bytes, record: RunRecord) -> Predictions:
     classes = len(record.spec.classes)
     if predictions.logits.shape[1] != classes:
         raise ValueError(f"it has {predictions.logits.shape[1]} logits an image, and the run has {classes} classes")
-    if len(predictions) and not 0 <= predictions.labels.min() <= predictions.labels.max() < classes:
+    known = len(predictions) > 0 and not predictions.hides_labels
+    if known and not 0 <= predictions.labels.min() <= predictions.labels.max() < classes:
         raise ValueError(f"a label is not one of its {classes} classes")
     if not np.isfinite(predictions.logits).all():
         raise ValueError("a logit is not finite")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +20,7 @@ from ucdver.data.rows import Rows
 from ucdver.data.views import SourceView, TargetView, TaskData, load_task
 from ucdver.evaluate.cost import CostMeter
 from ucdver.evaluate.predictions import Predictions
-from ucdver.evaluate.target_labels import open_target_labels, open_target_soft_labels
+from ucdver.evaluate.target_labels import open_target_labels, open_target_soft_labels, soft_rows
 from ucdver.methods.base import Method, Prediction, TaskInfo
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry
@@ -207,13 +206,5 @@ class Attempt:
             domains,
             np.concatenate(labels).astype(np.int32),
             np.concatenate(logits).astype(np.float32),
-            _soft(ids, votes, len(self.spec.classes)),
+            soft_rows(ids, votes, len(self.spec.classes)),
         )
-
-
-def _soft(ids: list[str], votes: Mapping[str, npt.NDArray[np.float64]], classes: int) -> npt.NDArray[np.float32] | None:
-    """Return the soft label of each image [N, K], NaN where it has none; None where none has."""
-    if not votes:
-        return None
-    unknown = np.full(classes, np.nan)
-    return np.stack([votes.get(name, unknown) for name in ids]).astype(np.float32)
