@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -169,11 +170,11 @@ def test_rows_that_a_small_file_unpacks_to_are_counted(
         import_runs(made[2], RunStore(tmp_path / "elsewhere"))
 
 
-@pytest.mark.parametrize("limit", ["_MOST_BYTES", "MOST_MEMBER"])
+@pytest.mark.parametrize(("module", "limit"), [(archive, "_MOST_BYTES"), (archived, "MOST_MEMBER")])
 def test_what_would_unpack_to_too_much_is_refused(
-    tmp_path: Path, made: tuple[RunStore, Plan, Path], monkeypatch: pytest.MonkeyPatch, limit: str
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str
 ) -> None:
-    monkeypatch.setattr(archive, limit, 1000)
+    monkeypatch.setattr(module, limit, 1000)
     target = RunStore(tmp_path / "elsewhere")
     with pytest.raises(DataError, match="it would unpack to more than"):
         import_runs(made[2], target)

@@ -109,7 +109,7 @@ def test_a_fault_fails_its_run_and_no_other(tmp_path: Path, home: Path, monkeypa
     assert records["source_only"].status == "done"
     assert records["leaves"].status == "done", "a worker that died after its run had ended took the result with it"
     assert records["raises"].status == "failed"
-    assert records["raises"].reason == "ValueError: a fault of the method"
+    assert records["raises"].reason == "ValueError: a fault of the method (ucdver_local.py:7)"
     assert 'raise ValueError("a fault of the method")' in records["raises"].traceback
     assert records["dies"].status == "failed"
     assert "killed by SIGKILL" in records["dies"].reason
