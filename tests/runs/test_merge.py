@@ -7,7 +7,7 @@ from support.small_suite import SUITE
 
 from ucdver.cli.app import main
 from ucdver.runs.bench import Bench
-from ucdver.runs.merge import merged
+from ucdver.runs.merge import added, merged
 from ucdver.runs.plan import Plan
 from ucdver.runs.store import RunStore
 
@@ -49,6 +49,18 @@ def test_what_does_not_compare_is_not_mixed(plan: Planner) -> None:
         other = plan(SUITE.replace(old, new)).remembered
         assert merged(whole, other) == other
     assert merged(None, whole) == whole
+
+
+def test_what_is_here_stays_and_a_cell_without_data_here_is_the_others(plan: Planner) -> None:
+    whole = plan(TWO).remembered
+    first, *rest = whole.entries
+    here = whole.model_copy(
+        update={"entries": (first.model_copy(update={"key": "", "status": "missing", "reason": "no data"}), *rest)}
+    )
+    assert set(added(here, whole, lambda key: None).entries) == set(whole.entries)
+    assert set(added(whole, here, lambda key: None).entries) == set(whole.entries)
+    other = whole.model_copy(update={"entries": tuple(e.model_copy(update={"key": "0" * 64}) for e in whole.entries)})
+    assert set(added(whole, other, lambda key: None).entries) == set(whole.entries)
 
 
 def test_a_bench_of_one_method_adds_a_row_to_the_table(plan: Planner, tmp_path: Path, home: Path) -> None:

@@ -123,12 +123,12 @@ def import_runs(path: Path, store: RunStore, reveal: Reveal | None = None) -> Un
         RunLockedError: another process works on one of its runs; those before it came in.
     """
     with _opened(path) as archive:
-        plans, records = _checked(archive, path)
+        plans, records, bare = _checked(archive, path)
         # A plan that is damaged here is told before anything is written.
         for name in {plan.suite.name for plan in plans} & set(store.suites()):
             store.plan(name)
         files = _files_by_key(archive)
-        runs = [ArchivedRun(archive, files[record.spec.key()], record, reveal) for record in records]
+        runs = [ArchivedRun(archive, files[record.spec.key()], bare, record, reveal) for record in records]
         for run in runs:
             run.check_labels()
         states = [_bring_in(run, store) for run in runs]
@@ -161,14 +161,15 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name, _DATE), content, zipfile.ZIP_DEFLATED)
 
 
-def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], list[RunRecord]]:
-    """Return the plans and records of an archive in which all is as it should be."""
+def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], list[RunRecord], set[str]]:
+    """Return the plans and records of an archive in which all is as it should be, and its files without labels."""
     members = archive.infolist()
     if sum(member.file_size for member in members) > _MOST_BYTES:
         raise _damaged(path, f"it would unpack to more than {_MOST_BYTES // 2**30} GiB")
     names = Counter(member.filename for member in members)
     plans: list[SuitePlan] = []
     records: dict[str, RunRecord] = {}
+    bare: set[str] = set()
     # Records before predictions, which are checked against them.
     for name in sorted(names, key=lambda name: not name.endswith(".json")):
         found = _MEMBER.fullmatch(name)
@@ -179,8 +180,8 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
                 plans.append(_plan(read_member(archive, name), found["suite"]))
             elif found["file"] == "record.json":
                 records[found["key"]] = _record(read_member(archive, name), found["key"], names)
-            else:
-                _check_predictions(archive, name, found["file"], records.get(found["key"]))
+            elif _hides_labels(archive, name, found["file"], records.get(found["key"])):
+                bare.add(name)
         except ValidationError as error:
             if of_another_version(error):
                 raise DataError(
@@ -193,7 +194,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[list[SuitePlan], lis
             raise _damaged(path, f"{name}: {(problem or type(error).__name__).splitlines()[0]}") from error
     if not plans:
         raise _damaged(path, "it has no plan")
-    return plans, list(records.values())
+    return plans, list(records.values()), bare
 
 
 def _plan(content: bytes, name: str) -> SuitePlan:
@@ -212,12 +213,13 @@ def _record(content: bytes, key: str, names: Container[str]) -> RunRecord:
     return record
 
 
-def _check_predictions(archive: zipfile.ZipFile, name: str, file: str, record: RunRecord | None) -> None:
+def _hides_labels(archive: zipfile.ZipFile, name: str, file: str, record: RunRecord | None) -> bool:
+    """Check a file of predictions; return whether it has no labels."""
     if _PREDICTIONS.fullmatch(file) is None:
         raise ValueError("it does not belong in one")
     if record is None:
         raise ValueError("there is no record of that run")
-    fitting(read_member(archive, name), record)
+    return fitting(read_member(archive, name), record).hides_labels
 
 
 def _files_by_key(archive: zipfile.ZipFile) -> dict[str, list[str]]:
@@ -254,10 +256,12 @@ def _fill_in(run: ArchivedRun, store: RunStore, key: str) -> bool:
     """Put the logits of a run where its predicted classes alone are; return whether there were any to put."""
     came = False
     for file in run.files:
-        path, content = store.folder(key) / file, run.read(file)
-        if path.is_file() and _classes_alone(path) and not _classes_alone(pa.BufferReader(content)):
-            atomic_write_bytes(path, content)
-            came = True
+        path = store.folder(key) / file
+        if path.is_file() and _classes_alone(path):
+            content = run.read(file)
+            if not _classes_alone(pa.BufferReader(content)):
+                atomic_write_bytes(path, content)
+                came = True
     return came
 
 

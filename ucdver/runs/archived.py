@@ -7,7 +7,7 @@ import lzma
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import numpy as np
@@ -43,28 +43,35 @@ Reveal = Callable[[RunSpec, Predictions], Predictions]
 
 
 class ArchivedRun:
-    """The predictions of one run in an archive, by file, with their labels."""
+    """The predictions of one run in an archive, by file, with their labels; those of `bare` files are looked up."""
 
-    def __init__(self, archive: zipfile.ZipFile, files: list[str], record: RunRecord, reveal: Reveal | None) -> None:
+    def __init__(
+        self, archive: zipfile.ZipFile, files: list[str], bare: Container[str], record: RunRecord, reveal: Reveal | None
+    ) -> None:
         self.archive = archive
         self.files = files
+        self.bare = bare
         self.record = record
         self.reveal = reveal
 
     def check_labels(self) -> None:
         """Raise DataError where labels are hidden and cannot be filled in."""
         for file in self.files:
-            self.read(file)
+            if self._name(file) in self.bare:
+                self.read(file)
 
     def read(self, file: str) -> bytes:
         """Return the file, with labels."""
-        content = read_member(self.archive, f"{self.record.spec.key()}/{file}")
-        predictions = fitting(content, self.record)
-        if not predictions.hides_labels:
+        name = self._name(file)
+        content = read_member(self.archive, name)
+        if name not in self.bare:
             return content
         if self.reveal is None:
             raise DataError("the archive has no labels, and no data to look them up in are given")
-        return as_bytes(self.reveal(self.record.spec, predictions))
+        return as_bytes(self.reveal(self.record.spec, fitting(content, self.record)))
+
+    def _name(self, file: str) -> str:
+        return f"{self.record.spec.key()}/{file}"
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
