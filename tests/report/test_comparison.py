@@ -169,6 +169,41 @@ def test_a_rule_that_cannot_be_computed_leaves_gaps_and_says_why(runs: FakeRuns)
     assert "source_risk: " in text and "is not there, and source_risk reads it" in text
 
 
+def test_what_stands_under_one_rules_table_stands_under_that_of_several(runs: FakeRuns) -> None:
+    suite = runs.plan.suite.model_copy(update={"methods": {"a": {"trade_off": 5}, "b": {}}})
+    plan = runs.plan.model_copy(update={"suite": suite, "shared": {"T1": 3}})
+    for name in ("table", "md"):
+        text = WRITERS[name](compare_rules(runs.store, runs.registry, plan, ("last", "snd")))
+        words = " ".join(text.replace("\\", "").split())
+        assert words.count("a: trade_off = 5.") == 1
+        assert words.count("T1: 3 pictures of the target are in a source too") == 1
+
+
+def test_a_missing_seed_empties_the_average_and_is_told(runs: FakeRuns) -> None:
+    (lost,) = [e for e in runs.plan.entries if (e.method, e.task, e.seed) == ("b", "T2", 1)]
+    record = runs.store.record(lost.key)
+    assert record is not None
+    runs.store.write_record(record.model_copy(update={"status": "failed", "reason": "boom"}))
+    found = compared(runs, "last", "snd", "oracle")
+    assert {row[2] for row in body(found)} == {"–"}
+    assert WRITERS["table"](found).count("boom") == 1
+
+
+def test_a_rule_is_not_flattered_by_the_cells_that_it_lacks(runs: FakeRuns) -> None:
+    """Where one rule fails, all are measured on the cells that are left to each of them."""
+    for entry in runs.plan.entries:
+        record = runs.store.record(entry.key)
+        assert record is not None
+        if entry.task == "T2":
+            kept = {"snd@2": SCORES["snd@2"]}
+            runs.store.write_record(record.model_copy(update={"selection": kept}))
+    found = compared(runs, "entropy", "snd", "oracle")
+    entropy, snd = found.gaps["entropy"], found.gaps["snd"]
+    assert entropy is not None and snd is not None and entropy.cells == snd.cells == 2
+    gaps = [(max(s) - s[1]) / 20 for tasks in RIGHT.values() for s in tasks["T1"]]
+    assert snd.interval.mean == pytest.approx(float(np.mean(gaps)))
+
+
 def test_what_is_absent_under_every_rule_is_told_once(runs: FakeRuns) -> None:
     entries = [
         entry if entry.method == "a" else entry.model_copy(update={"status": "not_applicable", "reason": "b is odd"})

@@ -46,6 +46,19 @@ def test_where_nothing_varies_over_the_seeds_nothing_is_told_apart(tmp_path: Pat
     assert any("nothing varies over the seeds, so it says nothing about chance" in note for note in board.footnotes)
 
 
+@pytest.mark.parametrize(
+    ("base", "own"),
+    [([[8, 9, 10]], [[10, 11, 12]]), ([[8, 9, 10], [3, 4, 6]], [[9, 10, 11], [5, 6, 8]]), ([[1, 2]], [[2, 3]])],
+)
+def test_the_same_gain_at_every_seed_is_no_evidence_however_its_floats_round(
+    tmp_path: Path, base: list[list[Score]], own: list[list[Score]]
+) -> None:
+    board = board_of(write_fake_runs(tmp_path, {"source_only": base, "dann": own}))
+    found = board.differences["dann"]
+    assert found is not None and found.p is None and found.interval.half_width == 0.0
+    assert any("nothing varies over the seeds, so it says nothing about chance" in note for note in board.footnotes)
+
+
 def test_a_whole_row_of_other_seeds_is_not_compared_and_that_is_said(tmp_path: Path) -> None:
     runs = write_fake_runs(tmp_path, {"source_only": [[8, 9, 10]], "dann": [[9, 11, "unplanned"]]})
     board = board_of(runs)

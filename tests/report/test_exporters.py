@@ -95,7 +95,7 @@ def test_csv_comes_back_as_it_was(board: Leaderboard) -> None:
     lines = list(csv.DictReader(StringIO(delimited.export(board))))
     assert list(lines[0]) == [
         *("suite", "task", "target", "method", "selection", "metric"),
-        *("mean", "ci_low", "ci_high", "std", "n_seeds", "rank", "status"),
+        *("mean", "ci_low", "ci_high", "std", "n_seeds", "rank", "status", "oracle"),
     ]
     assert len(lines) == len(board.cells)
     for line, cell in zip(lines, board.cells, strict=True):
@@ -110,6 +110,7 @@ def test_csv_comes_back_as_it_was(board: Leaderboard) -> None:
         assert read == known
         assert int(line["n_seeds"]) == cell.n_seeds
         assert (float(line["rank"]) if line["rank"] else None) == cell.rank
+        assert line["oracle"] == ("true" if cell.method == "target_only" else "false")
 
 
 def test_json_holds_every_cell(board: Leaderboard) -> None:

@@ -130,6 +130,23 @@ def test_every_method_gets_the_same_budget_and_the_rules_choice_is_run_with_all_
         assert spread.default is not None and spread.low <= spread.default <= spread.high
 
 
+def test_options_that_are_no_part_of_the_search_stay_in_the_table(session: Callable[..., Bench]) -> None:
+    bench = session()
+    bench.restrict(("deep_coral",), (), 1, {"deep_coral": {"normalisation": "coral"}})
+    carry_out(bench, Tuning(bench, 2, "infomax"))
+    options = bench.store.plan("small+tune2.infomax").suite.methods["deep_coral"]
+    assert options["normalisation"] == "coral" and options["tuned"].startswith("by infomax among 2")
+
+
+def test_made_anew_the_draws_are_made_once(tmp_path: Path, home: Path, session: Callable[..., Bench]) -> None:
+    session()
+    for _ in range(2):
+        bench = Bench(tmp_path / "runs", str(tmp_path / "small.toml"), "always")
+        bench.restrict(("mcc",), (), None, {})
+        ended = carry_out(bench, Tuning(bench, 2, "infomax"))
+        assert len(ended) == len(set(ended)) == 2 + 1
+
+
 def test_what_an_oracle_chose_is_never_ranked_under_any_rule(session: Callable[..., Bench]) -> None:
     bench = session()
     bench.restrict(("mcc",), (), 1, {})

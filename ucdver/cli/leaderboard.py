@@ -14,7 +14,8 @@ from ucdver.plugins import load_registry
 from ucdver.registry import Registry, load_callable
 from ucdver.report.comparison import ALL, compare_rules, rule_names
 from ucdver.report.comparison_text import WRITERS
-from ucdver.report.leaderboard import build_leaderboard
+from ucdver.report.format import ORACLE
+from ucdver.report.leaderboard import build_leaderboard, oracle_methods
 from ucdver.report.per_class import per_class
 from ucdver.runs.store import RunStore
 from ucdver.spec.plugin import ExporterSpec
@@ -56,7 +57,7 @@ def leaderboard(
         given += ["--selection"] * (selection != "last") + ["--format"] * (format_name is not None)
         if given:
             raise SpecError(f"--per-class prints recalls at the last step as a table, without {given[0]}", "drop one")
-        _print_classes(store, suite)
+        _print_classes(store, registry, suite)
         return
     if selection == ALL or "," in selection:
         text = _compared(store, registry, suite, metric, selection, against, exporter.name)
@@ -103,14 +104,16 @@ def _compared(
     return WRITERS[format_name](compare_rules(store, registry, store.plan(suite), rules, metric, against))
 
 
-def _print_classes(store: RunStore, suite: str | None) -> None:
+def _print_classes(store: RunStore, registry: Registry, suite: str | None) -> None:
     """Print one table a label space: methods x classes, recall in per cent."""
-    for space, rows in per_class(store, store.plan(suite)).items():
+    plan = store.plan(suite)
+    oracles = oracle_methods(registry, plan)
+    for space, rows in per_class(store, plan).items():
         classes = list(dict.fromkeys(name for row in rows for name in row.recalls))
         typer.echo(f"recall by class (%), label space {space}: mean over tasks and seeds")
         body = [
             [
-                row.method,
+                f"{row.method} {ORACLE}" if row.method in oracles else row.method,
                 *["-" if (r := row.recalls.get(c)) is None else f"{100 * r:.1f}" for c in classes],
                 str(row.runs),
             ]

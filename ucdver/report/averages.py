@@ -8,6 +8,7 @@ from ucdver.report.board import Cell, Column, Difference
 from ucdver.report.scores import Grid
 from ucdver.stats.holm import holm
 from ucdver.stats.intervals import Interval, sum_interval
+from ucdver.stats.ranks import TIE_DECIMALS
 
 
 def average(grid: Grid, columns: Sequence[Column], row: Sequence[Cell], confidence: float) -> Interval | None:
@@ -36,11 +37,25 @@ def differences(
     for method, own in scores.items():
         if method == reference or own is None or base is None or not _paired(own, base):
             continue
-        gains = {task: {seed: value - base[task][seed] for seed, value in of.items()} for task, of in own.items()}
-        found[method] = _interval(gains, confidence)
+        found[method] = _interval(_gains(own, base), confidence)
     values = {method: found[method].p_value(confidence) for method in found if method not in oracles}
     adjusted = holm({method: p for method, p in values.items() if p is not None})
     return {m: Difference(found[m], adjusted.get(m)) if m in found else None for m in rows}
+
+
+def _gains(own: dict[str, dict[int, float]], base: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
+    return {
+        task: _levelled({seed: value - base[task][seed] for seed, value in seeds.items()})
+        for task, seeds in own.items()
+    }
+
+
+def _levelled(gains: dict[int, float]) -> dict[int, float]:
+    # The same gain at every seed differs in the last bit of the floats it is the difference of: to a t-test that would
+    # be a spread of 1e-17, and a certainty.
+    first = next(iter(gains.values()))
+    same = all(round(gain - first, TIE_DECIMALS) == 0 for gain in gains.values())
+    return dict.fromkeys(gains, first) if same else gains
 
 
 def _scores(grid: Grid, columns: Sequence[Column], row: Sequence[Cell]) -> dict[str, dict[int, float]] | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ucdver.errors import SpecError, suggestion
 from ucdver.registry import Registry
 from ucdver.report.board import Leaderboard
 from ucdver.report.leaderboard import CONFIDENCE, build_leaderboard
-from ucdver.report.scores import Grid, Memo, read_grid
+from ucdver.report.scores import CellKey, Grid, Memo, read_grid
 from ucdver.runs.selection import LAST, Selector
 from ucdver.runs.store import RunStore
 from ucdver.spec.suite import SuitePlan
@@ -28,7 +28,7 @@ class Gap:
 
     Attributes:
         interval: mean over methods and columns, with its interval over the seeds of every task.
-        cells: how many pairs of method and column it is the mean of.
+        cells: how many pairs of method and column it is the mean of; the same ones for every rule.
     """
 
     interval: Interval
@@ -41,7 +41,7 @@ class Comparison:
 
     Attributes:
         boards: one a rule; on the board of an oracle nothing is ranked.
-        gaps: by rule; None for an oracle, and where no method has all its cells under both.
+        gaps: by rule, all over the same cells; None for an oracle and for a rule that has no cell.
         single: every run has one checkpoint, so that there was nothing to choose.
     """
 
@@ -92,35 +92,49 @@ def compare_rules(
         rule: read_grid(store, registry, spec, plan, Selector(store, registry, rule, spec.name), memo) for rule in rules
     }
     boards = tuple(build_leaderboard(store, registry, plan, spec.name, rule, against, grids[rule]) for rule in rules)
+    return Comparison(boards, _gaps(boards, grids), plan.suite.protocol.checkpoints == 1)
+
+
+def _gaps(boards: Sequence[Leaderboard], grids: Mapping[str, Grid]) -> dict[str, Gap | None]:
+    """Return the gap of every rule over the cells that all rules have which have any: else a failure would flatter."""
+    gaps: dict[str, Gap | None] = {board.selection: None for board in boards}
     best = grids.get(ORACLE_RULE)
-    gaps = {
-        board.selection: None if best is None or board.oracle_selection else _gap(board, grids[board.selection], best)
-        for board in boards
-    }
-    return Comparison(boards, gaps, plan.suite.protocol.checkpoints == 1)
+    if best is None:
+        return gaps
+    honest = [board for board in boards if not board.oracle_selection]
+    cells = {board.selection: _whole_cells(board, grids[board.selection], best) for board in honest}
+    common = set[CellKey].intersection(*(found for found in cells.values() if found)) if any(cells.values()) else set()
+    for board in honest:
+        if common and cells[board.selection]:
+            gaps[board.selection] = _gap(board, grids[board.selection], best, common)
+    return gaps
 
 
-def _gap(board: Leaderboard, grid: Grid, best: Grid) -> Gap | None:
-    """Return the gap over the cells of methods that are no oracles and have every seed under both rules."""
-    sign = 1.0 if board.metric.higher_is_better else -1.0
+def _whole_cells(board: Leaderboard, grid: Grid, best: Grid) -> set[CellKey]:
+    """Return the cells of methods that are no oracles which have every seed under the rule and under the oracle."""
     applicable = {(column.task, column.target) for column in board.columns if column.applicable}
+    return {
+        (method, task, target)
+        for (method, task, target), outcomes in grid.items()
+        if method not in board.oracles
+        and (task, target) in applicable
+        and outcomes
+        and all(one.value is not None for one in (*outcomes, *best[method, task, target]))
+    }
+
+
+def _gap(board: Leaderboard, grid: Grid, best: Grid, cells: Collection[CellKey]) -> Gap:
+    sign = 1.0 if board.metric.higher_is_better else -1.0
     parts: Parts = {}
-    cells = 0
-    for key, outcomes in grid.items():
-        method, task, target = key
-        if method in board.oracles or (task, target) not in applicable:
+    for key in grid:
+        if key not in cells:
             continue
-        pairs = list(zip(outcomes, best[key], strict=True))
-        if not pairs or any(one.value is None or other.value is None for one, other in pairs):
-            continue
-        cells += 1
-        part = parts.setdefault((task, tuple(sorted(one.seed for one, _ in pairs))), {})
+        pairs = list(zip(grid[key], best[key], strict=True))
+        part = parts.setdefault((key[1], tuple(sorted(one.seed for one, _ in pairs))), {})
         for one, other in pairs:
             assert one.value is not None and other.value is not None
             part.setdefault(one.seed, []).append(sign * (other.value - one.value))
-    if not parts:
-        return None
-    return Gap(sum_interval(_shares(parts, cells), CONFIDENCE), cells)
+    return Gap(sum_interval(_shares(parts, len(cells)), CONFIDENCE), len(cells))
 
 
 def _shares(parts: Parts, cells: int) -> list[list[float]]:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from ucdver.report import delimited, document
 from ucdver.report.board import Leaderboard
 from ucdver.report.comparison import Comparison, Gap
-from ucdver.report.footnotes import ONE_CHECKPOINT
+from ucdver.report.footnotes import ONE_CHECKPOINT, standing
 from ucdver.report.format import (
     NONE,
     ORACLE,
@@ -48,14 +48,14 @@ def notes(found: Comparison) -> list[str]:
     ]
     if found.single:
         sentences.append(ONE_CHECKPOINT)
-    return [*sentences, *_absences(found)]
+    return [*sentences, *standing(found.boards[0]), *_absences(found)]
 
 
 def _absences(found: Comparison) -> list[str]:
-    """Return why cells are empty, once for all the rules under which they are."""
+    """Return why cells lack a seed, and averages are empty for it, once for all the rules under which they do."""
     rules: dict[str, list[str]] = {}
     for board in found.boards:
-        for reason in sorted({cell.reason for cell in board.cells if cell.interval is None and cell.reason}):
+        for reason in sorted({cell.reason for cell in board.cells if cell.status != "done" and cell.reason}):
             rules.setdefault(reason, []).append(board.selection)
     told: dict[str, list[str]] = {}
     for reason, under in rules.items():
@@ -133,11 +133,10 @@ def _method(found: Comparison, method: str) -> str:
 
 
 def _cells(found: Comparison) -> str:
-    counts = sorted({gap.cells for gap in found.gaps.values() if gap is not None})
+    counts = [gap.cells for gap in found.gaps.values() if gap is not None]
     if not counts:
         return "methods and columns"
-    number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{number} pairs of method and column"
+    return f"the {counts[0]} pairs of method and column that every rule has"
 
 
 def _aligned(line: list[str], widths: list[int]) -> list[str]:

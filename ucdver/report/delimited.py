@@ -21,22 +21,23 @@ COLUMNS = (
     "n_seeds",
     "rank",
     "status",
+    "oracle",
 )
 
 
 def export(board: Leaderboard) -> str:
     """Return CSV whose lines end with a line feed: fractions in full precision, empty where there is none.
 
-    Names are as declared, so an oracle carries no mark here; it is known by its empty rank.
+    Names are as declared; the last column says whether the method, or what chose its checkpoints, saw target labels.
     """
     output = StringIO()
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_line(cell) for cell in board.cells)
+    writer.writerows(_line(cell, cell.method in board.oracles) for cell in board.cells)
     return output.getvalue()
 
 
-def _line(cell: Cell) -> list[str]:
+def _line(cell: Cell, oracle: bool) -> list[str]:
     found = cell.interval
     numbers = [None] * 4 if found is None else [found.mean, found.low, found.high, found.std]
     return [
@@ -50,4 +51,5 @@ def _line(cell: Cell) -> list[str]:
         str(cell.n_seeds),
         "" if cell.rank is None else repr(cell.rank),
         cell.status,
+        str(oracle).lower(),
     ]

@@ -35,6 +35,20 @@ def footnotes(board: Leaderboard) -> tuple[str, ...]:
     )
 
 
+def standing(board: Leaderboard) -> list[str]:
+    """Return the sentences that hold whichever checkpoint was chosen: of data, options, methods and weights."""
+    return [
+        *(f"{name}: {caution}." for name, caution in board.cautions.items()),
+        *_labels(board),
+        *_shared(board),
+        *_options(board),
+        *([f"{one_line(board.backbone_note).rstrip('.')}."] if board.backbone_note else []),
+        *_notes(board),
+        *_mixed(board),
+        *_absent(board),
+    ]
+
+
 def _numbers(board: Leaderboard) -> str:
     counts = sorted({cell.n_seeds for cell in board.cells if cell.n_seeds})
     text = f"checkpoint: {board.selection}"

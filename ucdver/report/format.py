@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ucdver.report.board import Cell, Column, Leaderboard
 from ucdver.spec.plugin import MetricSpec
 from ucdver.stats.intervals import Interval
+from ucdver.stats.ranks import TIE_DECIMALS
 
 NONE = "–"
 PLUS_MINUS = "±"
@@ -121,15 +122,20 @@ def _row(board: Leaderboard, method: str) -> Row:
     cells = [_shown(board, cell) for cell in board.row(method)]
     average = board.averages[method]
     rank = board.ranks[method]
-    ranked = [a.mean for m, a in board.averages.items() if a is not None and board.ranks[m] is not None]
+    ranked = [_tied(a.mean) for m, a in board.averages.items() if a is not None and board.ranks[m] is not None]
     best = (max if board.metric.higher_is_better else min)(ranked, default=None)
-    is_best = rank is not None and average is not None and average.mean == best
+    is_best = rank is not None and average is not None and _tied(average.mean) == best
     cells.append(Shown(interval_text(average, board.metric), is_best) if average else Shown(NONE))
     if board.reference:
         difference = board.differences.get(method)
         cells.append(Shown(difference_text(difference.interval, board.metric) if difference else NONE))
     cells.append(Shown(rank_text(rank), rank is not None and rank == _smallest(list(board.ranks.values()))))
     return Row(method_label(board, method), tuple(cells), method in board.oracles)
+
+
+def _tied(mean: float) -> float:
+    # As where cells are ranked: averages that differ in the last bit are one.
+    return round(mean, TIE_DECIMALS)
 
 
 def _smallest(ranks: Sequence[float | None]) -> float | None:

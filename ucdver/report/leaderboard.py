@@ -59,7 +59,7 @@ def build_leaderboard(
     selector = Selector(store, registry, selection, spec.name)
     grid = read_grid(store, registry, spec, plan, selector) if grid is None else grid
     columns = _columns(grid, registry, spec, plan)
-    oracles = frozenset(plan.suite.methods) if selector.oracle else _oracles(registry, plan)
+    oracles = frozenset(plan.suite.methods) if selector.oracle else oracle_methods(registry, plan)
     methods = tuple(plan.suite.methods)
     cells = {m: [_cell(grid, plan, spec.name, selection, m, c) for c in columns] for m in methods}
     ranks, ranked_cells = _ranked(cells, columns, oracles, spec.higher_is_better)
@@ -107,8 +107,8 @@ def _last(rank: float | None) -> float:
     return math.inf if rank is None else rank
 
 
-def _oracles(registry: Registry, plan: SuitePlan) -> frozenset[str]:
-    # The plan knows the oracles of somebody else's runs, whose plugins may be absent here.
+def oracle_methods(registry: Registry, plan: SuitePlan) -> frozenset[str]:
+    """Return the methods that are given target labels; the plan knows those whose plugins may be absent here."""
     return frozenset(plan.oracles) | {method.name for method in registry.methods if method.oracle}
 
 
@@ -136,11 +136,14 @@ def _backbone_note(registry: Registry, plan: SuitePlan) -> str:
 
 def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan) -> tuple[Column, ...]:
     found: dict[tuple[str, str], ImageSet] = {}
-    undefined: set[tuple[str, str]] = set()
+    lacking: set[tuple[str, str]] = set()
+    scored: set[tuple[str, str]] = set()
     for (_, task_id, target), outcomes in grid.items():
         for outcome in outcomes:
             if outcome.lacking:
-                undefined.add((task_id, target))
+                lacking.add((task_id, target))
+            if outcome.value is not None:
+                scored.add((task_id, target))
             if outcome.images:
                 found.setdefault((task_id, target), outcome.images)
     columns = []
@@ -157,7 +160,8 @@ def _columns(grid: Grid, registry: Registry, metric: MetricSpec, plan: SuitePlan
                     classes=images.classes if images else classes,
                     images=images.images if images else None,
                     majority=images.majority if images else None,
-                    applicable=applicable and (task.id, target) not in undefined,
+                    # One run from before its images had what the metric reads takes no column from the others.
+                    applicable=applicable and (task.id, target) not in lacking - scored,
                 )
             )
     return tuple(columns)

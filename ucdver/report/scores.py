@@ -53,7 +53,8 @@ class Outcome:
 
 
 #: Outcomes by (method, task id, target), one a planned seed.
-Grid = dict[tuple[str, str, str], list[Outcome]]
+CellKey = tuple[str, str, str]
+Grid = dict[CellKey, list[Outcome]]
 
 #: Outcomes by (run key, steps done) and target: several rules that choose one checkpoint need it read once.
 Memo = dict[tuple[str, int], dict[str, Outcome]]

@@ -51,6 +51,7 @@ class Bench:
         self.store = RunStore(runs)
         self.rerun = rerun
         self.scored_by: Selector | None = None
+        self._made: set[str] = set()
         self.suite: Suite = load_suite(suite, self.registry, self._check, self._check_annotator)
 
     def _check(self, method: str, options: Mapping[str, Any]) -> None:
@@ -94,8 +95,8 @@ class Bench:
     def scheduled(self) -> list[Scheduled]:
         """Every run with what will be done about it."""
         if self.scored_by is None:
-            return schedule(self._plan.runs, self.store, self.rerun)
-        return schedule(self._plan.runs, self.store, self.rerun, self.scored_by.lacks)
+            return schedule(self._plan.runs, self.store, self.rerun, made=self._made)
+        return schedule(self._plan.runs, self.store, self.rerun, self.scored_by.lacks, self._made)
 
     def changed_methods(self) -> list[str]:
         """Return the methods whose cached runs were made from another state of their source, at the same version."""
@@ -171,8 +172,10 @@ class Bench:
             outputs=self.scored_by is not None and self.scored_by.reads_outputs,
             loop=LoopOptions(checkpoint_seconds=checkpoint_seconds),
         )
-        made: Executor = load_callable(spec.target, f"executor '{name}'")(options, workers)
-        made.run(specs, listen)
+        chosen_executor: Executor = load_callable(spec.target, f"executor '{name}'")(options, workers)
+        chosen_executor.run(specs, listen)
+        # Draws that were chosen are planned again with the other seeds: what chose them is kept.
+        self._made |= {spec.key() for spec in specs}
 
     def outcome(self, item: Scheduled) -> str:
         """Return how a run stands now, in one word."""

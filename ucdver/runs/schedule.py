@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,16 +31,18 @@ def schedule(
     store: RunStore,
     rerun: Rerun = "missing",
     lacks: Callable[[RunRecord], bool] = lambda record: False,
+    made: Collection[str] = (),
 ) -> list[Scheduled]:
     """Return every run with its state, under the policy for runs that ended before.
 
     `missing` runs what has no record, `failed` also what failed, `always` everything, `never` nothing.
+    What is `made` already, by key, is not made anew under `always`.
     A run that is done is taken up once more, unless nothing may run, where it `lacks` what a selection rule reads.
     """
     result = []
     for spec in specs:
         record = store.record(spec.key())
-        if rerun == "always":
+        if rerun == "always" and spec.key() not in made:
             result.append(Scheduled(spec, "to run", "--rerun always"))
         elif record is not None and record.status == "done" and rerun != "never" and lacks(record):
             result.append(Scheduled(spec, "to run", "done before; what selection rules read is added"))

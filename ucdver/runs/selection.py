@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ucdver.errors import DataError, RunLockedError, SpecError, suggestion
-from ucdver.evaluate.metrics import compute
+from ucdver.evaluate.metrics import UndefinedMetricError, compute
 from ucdver.registry import Registry
 from ucdver.runs.lock import RunLock
 from ucdver.runs.store import RunStore, checkpoint_name
@@ -135,7 +135,13 @@ class Selector:
         def value(
             labels: NDArray[np.int64], probabilities: NDArray[np.float64], soft: NDArray[np.float32] | None
         ) -> float | None:
-            return compute(self.registry, self.metric, labels, probabilities, space, soft, tested.classes_only)
+            try:
+                return compute(self.registry, self.metric, labels, probabilities, space, soft, tested.classes_only)
+            except UndefinedMetricError:
+                if tested.classes_only and metric.reads != "class":
+                    raise
+                # Of several targets one may have nothing that the metric reads.
+                return None
 
         return LabelledTarget(
             tested.labels.astype(np.int64),

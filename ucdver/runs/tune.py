@@ -150,9 +150,13 @@ class Tuning:
         return Plan(remembered, tuple(runs.values()), self.plans[0].annotators)
 
     def _named(self) -> Suite:
-        """Return the suite as it is remembered: the options differ by task, so that only the budget is told."""
+        """Return the suite as it is remembered: of options that differ by task the budget is told, of others all."""
         told = {"tuned": f"by {self.rule} among {self.count} configurations, for each task"}
-        methods = {name: (told if len(self.options[name]) > 1 else given) for name, given in self.suite.methods.items()}
+        methods: dict[str, dict[str, Any]] = {}
+        for name, given in self.suite.methods.items():
+            drawn = search_ranges(self.bench.registry, name) if len(self.options[name]) > 1 else {}
+            fixed = {option: value for option, value in given.items() if option not in drawn}
+            methods[name] = {**fixed, **told} if drawn else dict(given)
         title = f"{self.suite.title or self.suite.name}, tuned by {self.rule}"
         name = f"{self.suite.name}+tune{self.count}.{self.rule}"
         return self._planned.model_copy(update={"name": name, "title": title, "methods": methods})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-# Means over seeds of the same scores in another order differ in the last bit; that must not break a tie.
+#: Means over seeds of the same scores in another order differ in the last bit; that must not break a tie.
 TIE_DECIMALS = 12
 
 

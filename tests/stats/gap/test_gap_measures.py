@@ -141,6 +141,12 @@ def test_the_interval_of_the_scatter_lies_around_its_value() -> None:
     assert same.ratio.low < 1 < same.ratio.high
 
 
+@pytest.mark.parametrize("few", [2, 3, 4])
+def test_of_very_few_images_the_interval_is_still_one_of_numbers(few: int) -> None:
+    found = squared_mmd(cloud(20, 1), cloud(few, 2), permutations=20)
+    assert np.isfinite([found.value, found.low, found.high]).all() and found.low <= found.high
+
+
 def test_the_same_seed_gives_the_same_numbers() -> None:
     x, y = cloud(30, 1), cloud(30, 2)
     assert squared_mmd(x, y, 20, 20, seed=3) == squared_mmd(x, y, 20, 20, seed=3)
@@ -159,3 +165,6 @@ def test_what_cannot_be_compared_is_refused() -> None:
         prior_shift(np.array([], dtype=np.int64), np.array([1]), 2)
     with pytest.raises(ValueError, match="no class has two images"):
         scatter_ratio((cloud(3, 1), np.arange(3)), (cloud(3, 1), np.arange(3)))
+    twins = np.repeat(cloud(2, 1), 3, axis=0), np.repeat([0, 1], 3)
+    with pytest.raises(ValueError, match="do not differ within a class"):
+        scatter_ratio(twins, (cloud(6, 2), np.arange(6) % 2))

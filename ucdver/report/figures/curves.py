@@ -20,7 +20,8 @@ _LEVEL = re.compile(r"(.+)_(\d+)")
 def export(board: Leaderboard) -> str:
     """Return an SVG with one panel a knob, one curve a method; bars are intervals over seeds, where there are any.
 
-    A task called `base` is level 0 of every knob. A score that is not there leaves a gap in its curve.
+    A task called `base` is level 0 of every knob. A score that lacks a seed, or all,
+    leaves a gap in its curve.
 
     Raises:
         SpecError: no two tasks are levels of one knob.
@@ -76,7 +77,8 @@ def _panel(axes: Axes, board: Leaderboard, knob: str, levels: Mapping[int, Colum
             label=method_label(board, method),
             color=colour,
             linestyle=style,
-            marker=MARKERS[number % len(MARKERS)],
+            # A step further with each round of colours, so that no two methods are drawn alike.
+            marker=MARKERS[(number + number // len(COLOURS)) % len(MARKERS)],
             markersize=5,
             capsize=3,
         )
@@ -91,7 +93,7 @@ def _panel(axes: Axes, board: Leaderboard, knob: str, levels: Mapping[int, Colum
 
 
 def _point(cell: Cell) -> tuple[float, float]:
-    """Return mean and half-width of a cell; NaN where there is no score, which draws nothing."""
-    if cell.interval is None:
+    """Return mean and half-width of a cell; NaN where it lacks a seed or all, which draws nothing."""
+    if cell.interval is None or cell.status != "done":
         return float("nan"), 0.0
     return cell.interval.mean, cell.interval.half_width or 0.0

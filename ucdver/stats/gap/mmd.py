@@ -69,7 +69,8 @@ def squared_mmd(
     products = _kernel_times(z, np.concatenate([left, right], axis=1), sigma, block)
     values = _estimates(left, right, products[:, : left.shape[1]], products[:, left.shape[1] :])
     value, permuted, drawn = values[0], values[1 : 1 + permutations], values[1 + permutations :]
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    # Of very few images a replicate may hold one alone, which has no pair to compare: it says nothing.
+    low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - confidence) / 2, (1 + confidence) / 2])
     extreme = int((permuted >= value - 1e-12).sum())  # rounding must not make what is equal smaller
     return Discrepancy(float(value), float(low), float(high), (1 + extreme) / (1 + permutations), sigma)
 
@@ -106,7 +107,8 @@ def _estimates(left: Array, right: Array, k_left: Array, k_right: Array) -> Arra
 
     def within(weights: Array, product: Array) -> Array:
         pairs = weights.sum(axis=0) ** 2 - (weights**2).sum(axis=0)
-        return np.asarray((weights * product).sum(axis=0) / pairs)
+        found = np.full(len(pairs), np.nan)
+        return np.divide((weights * product).sum(axis=0), pairs, out=found, where=pairs > 0)
 
     across = (left * k_right).sum(axis=0) / (left.sum(axis=0) * right.sum(axis=0))
     return np.asarray(within(left, k_left) + within(right, k_right) - 2 * across)

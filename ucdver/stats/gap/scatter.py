@@ -43,10 +43,13 @@ def scatter_ratio(
         confidence: of the intervals.
 
     Raises:
-        ValueError: a side on which no class has two images, or whose images are all the same.
+        ValueError: a side on which no class has two images, or whose images are all the same; a source whose classes
+            have no scatter, so that there is nothing to compare with.
     """
     rng = np.random.Generator(np.random.Philox(seed))
     shares = [_shares(np.asarray(x, dtype=np.float64), labels, bootstraps, rng) for x, labels in (source, target)]
+    if not (shares[0] > 0).all():
+        raise ValueError("the source's images do not differ within a class, so there is no ratio to it")
     ratios = shares[1] / shares[0]
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     found = [Distance(float(v[0]), *map(float, np.quantile(v[1:], tails))) for v in (*shares, ratios)]
