@@ -57,6 +57,8 @@ _PUBLIC = {
     "folder_sha256": "ucdver.backbones.model_files",
     "model_folder": "ucdver.backbones.model_files",
     "sha256_if_here": "ucdver.backbones.model_files",
+    "check_whole": "ucdver.backbones.pretrained",
+    "quiet_loading": "ucdver.backbones.pretrained",
     "load_state": "ucdver.backbones.weights",
     "read_weights": "ucdver.backbones.weights",
     "Method": "ucdver.methods.base",
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
     from ucdver.backbones.model_files import sha256_if_here as sha256_if_here
     from ucdver.backbones.package import efficientnet_lite0 as efficientnet_lite0
     from ucdver.backbones.package import efficientnet_lite0_sha256 as efficientnet_lite0_sha256
+    from ucdver.backbones.pretrained import check_whole as check_whole
+    from ucdver.backbones.pretrained import quiet_loading as quiet_loading
     from ucdver.backbones.weights import load_state as load_state
     from ucdver.backbones.weights import read_weights as read_weights
     from ucdver.data.annotator import Annotator as Annotator

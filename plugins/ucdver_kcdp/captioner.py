@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ucdver import WeightsError
+from ucdver import WeightsError, check_whole
 from ucdver_kcdp.pictures import to_rgb
 
 #: Classes of transformers by what a model's configuration calls itself.
@@ -64,12 +64,15 @@ class Captioner:
                 )
             made = getattr(transformers, _CLASSES[self.kind])
             attention = {"attn_implementation": "eager"} if looks else {}
-            model = made.from_pretrained(folder, local_files_only=True, use_safetensors=True, **attention)
+            model, report = made.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **attention
+            )
             processor: Any = transformers.AutoProcessor
             self._processor = processor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             first_line = str(error).strip().partition("\n")[0]
             raise WeightsError(f"'{name}' cannot be loaded: {first_line}", "name a whole model folder") from error
+        check_whole(folder, f"a {self.kind} model", report)
         self._model: Any = model.to(device).eval()
         self._device = device
         # A language model without an encoder goes on from the end of its prompt, so the padding must come before it.

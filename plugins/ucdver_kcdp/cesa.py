@@ -147,10 +147,11 @@ class CESA(nn.Module):
 
     def emotions(self, knowledge: Tensor, mask: Tensor) -> Tensor:
         """Return [B, K, d]: the mean of prompt's and knowledge's real tokens, without anything learnt."""
-        own, real = self.prompt_mask.float(), mask.float()
-        prompts = torch.einsum("kl,kld->kd", own, self.prompts.float())
-        known = torch.einsum("bt,btd->bd", real, knowledge.float())
-        return (prompts + known.unsqueeze(1)) / (own.sum(1) + real.sum(1, keepdim=True)).unsqueeze(2)
+        with no_autocast(knowledge):
+            own, real = self.prompt_mask.float(), mask.float()
+            prompts = torch.einsum("kl,kld->kd", own, self.prompts.float())
+            known = torch.einsum("bt,btd->bd", real, knowledge.float())
+            return (prompts + known.unsqueeze(1)) / (own.sum(1) + real.sum(1, keepdim=True)).unsqueeze(2)
 
     @torch.no_grad()
     def observe(self, visual: Tensor, knowledge: Tensor, mask: Tensor, labels: Tensor) -> None:
@@ -163,8 +164,9 @@ class CESA(nn.Module):
         self.mean_v.lerp_(seen.mean(0), weight)
         self.mean_k.lerp_(true.mean(0), weight)
         v, k = seen - self.mean_v, true - self.mean_k
-        for held, now in ((self.vv, v.T @ v), (self.kk, k.T @ k), (self.vk, v.T @ k)):
-            held.lerp_(now / len(labels), weight)
+        with no_autocast(seen):
+            for held, now in ((self.vv, v.T @ v), (self.kk, k.T @ k), (self.vk, v.T @ k)):
+                held.lerp_(now / len(labels), weight)
         self.anchors_v.copy_(torch.cat([self.anchors_v, seen])[-len(self.anchors_v) :])
         self.anchors_k.copy_(torch.cat([self.anchors_k, true])[-len(self.anchors_k) :])
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from ucdver import WeightsError
+from ucdver import WeightsError, check_whole
 from ucdver_kcdp.pictures import to_rgb
 
 
@@ -30,12 +30,17 @@ class ClipSpace:
 
         self._device = device
         try:
-            model: nn.Module = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+            made: Any = CLIPModel
+            model, report = made.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
             self._processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             first_line = str(error).strip().partition("\n")[0]
             raise WeightsError(f"'{folder}' cannot be loaded as a CLIP: {first_line}", "name a whole folder") from error
-        self._model: Any = model.to(device).eval()
+        # Transformers loads another model as a CLIP of random weights.
+        check_whole(folder, "a CLIP", report)
+        self._model: Any = model.float().to(device).eval()
 
     @torch.no_grad()
     def pictures(self, images: Sequence[Tensor]) -> Tensor:

@@ -61,7 +61,9 @@ class PyramidNeck(nn.Module):
             return feature
         key = (size, feature.device)
         if key not in self._cells:
-            self._cells[key] = cell_weights((size[0], size[1]), cells).to(feature.device)
+            # Made for training as well, whatever is being done when the first map of this size comes along.
+            with torch.inference_mode(False), torch.no_grad():
+                self._cells[key] = cell_weights((size[0], size[1]), cells).to(feature.device)
         means: Tensor = feature.flatten(2) @ self._cells[key].to(feature.dtype)
         return means.view(*feature.shape[:2], *cells)
 
@@ -97,7 +99,8 @@ class PyramidNeck(nn.Module):
         """Return for each scale j the weights [h_j w_j, (j + 1) * 9] of its pixels, remembered by size."""
         key = (sizes, device)
         if key not in self._averaging:
-            self._averaging[key] = [weights.to(device) for weights in averaging_weights(sizes)]
+            with torch.inference_mode(False), torch.no_grad():
+                self._averaging[key] = [weights.to(device) for weights in averaging_weights(sizes)]
         return self._averaging[key]
 
 

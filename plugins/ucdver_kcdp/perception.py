@@ -138,6 +138,14 @@ class DiffusionPerceiver(nn.Module):
         self.register_state_dict_post_hook(_drop_frozen)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_fill_frozen)  # type: ignore[no-untyped-call]
 
+    def train(self, mode: bool = True) -> DiffusionPerceiver:
+        """Switch to training what is trained: what is frozen reads as it did when its features were cached."""
+        super().train(mode)
+        self.vae.eval()
+        if self.options.mode == "frozen":
+            self.unet.eval()
+        return self
+
     @property
     def width(self) -> int:
         """Width of the knowledge tokens."""

@@ -10,8 +10,7 @@ import hashlib
 import importlib.util
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ucdver import WeightsError, folder_sha256, sha256_if_here
+from ucdver import WeightsError, check_whole, folder_sha256, quiet_loading, sha256_if_here
 from ucdver_kcdp.model_files import model_folder
 from ucdver_kcdp.projections import LENGTH, WIDTH, Projections, load_projections, weights_file
 
@@ -69,9 +68,13 @@ class ClipText(TextEncoder):
 
         try:
             self._tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-            model = CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True, use_safetensors=True)
+            made: Any = CLIPTextModel
+            model, report = made.from_pretrained(
+                folder / "text_encoder", local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
         except (OSError, ValueError) as error:
             raise _unreadable(folder, "a pipeline's text encoder", error) from error
+        check_whole(folder / "text_encoder", "a pipeline's text encoder", report)
         self._model = _frozen(model, device)
         self._device = device
         self.width = int(model.config.hidden_size)
@@ -93,11 +96,15 @@ class MiniLMText(TextEncoder):
         from transformers import AutoModel, AutoTokenizer
 
         try:
-            with _no_progress():
+            with quiet_loading():
                 self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-                model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+                model, report = AutoModel.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                )
         except (OSError, ValueError) as error:
             raise _unreadable(folder, "a sentence encoder", error) from error
+        # The pooler's output is not read, and some checkpoints have none.
+        check_whole(folder, "a sentence encoder", report, unused=("pooler.",))
         self._model = _frozen(model, device)
         self._device = device
         self.width = int(model.config.hidden_size)
@@ -207,22 +214,9 @@ def minilm_folder(model: str) -> Path:
     return Path(found.origin).parent / "model"
 
 
-@contextmanager
-def _no_progress() -> Iterator[None]:
-    """Keep transformers from drawing its own progress bars among ucdver's."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
 def _frozen(model: nn.Module, device: torch.device) -> Any:
-    return model.to(device).eval().requires_grad_(False)
+    # Published in half precision by some, and transformers keeps that.
+    return model.float().to(device).eval().requires_grad_(False)
 
 
 def _unreadable(folder: Path, what: str, error: Exception) -> WeightsError:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging
 
-from ucdver import Annotator, AnnotatorConfig, Item, WeightsError, folder_sha256, model_folder, sha256_if_here
+from ucdver import (
+    Annotator,
+    AnnotatorConfig,
+    Item,
+    WeightsError,
+    check_whole,
+    folder_sha256,
+    model_folder,
+    quiet_loading,
+    sha256_if_here,
+)
 
 #: Whose mean is taken: the last four hidden states, as released.
 LAYERS = 4
@@ -50,16 +58,20 @@ class BertTokens(Annotator):
         super().__init__(config, device)
         folder = _folder(config.model, fetch=True)
         try:
-            with _no_progress():
+            with quiet_loading():
                 self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-                self.model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+                self.model, report = AutoModel.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                )
         except (OSError, ValueError) as error:
             first_line = str(error).partition("\n")[0]
             raise WeightsError(
                 f"'{config.model}' cannot be loaded as a BERT: {first_line}",
                 "name a folder that save_pretrained wrote, with its tokenizer",
             ) from error
-        self.model.to(device).eval()
+        # The pooler's output is not read, and some checkpoints have none.
+        check_whole(folder, "a BERT", report, unused=("pooler.",))
+        self.model.float().to(device).eval()
 
     @classmethod
     def weights_sha256(cls, config: Config, *, fetch: bool) -> str:
@@ -78,18 +90,6 @@ class BertTokens(Annotator):
         states = self.model(**encoded, output_hidden_states=True).hidden_states
         mean: Tensor = torch.stack(states[-LAYERS:]).mean(0)
         return mean.float()
-
-
-@contextmanager
-def _no_progress() -> Iterator[None]:
-    """Keep transformers from drawing its own progress bars among ucdver's."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _folder(name: str, *, fetch: bool) -> Path:

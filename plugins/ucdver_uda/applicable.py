@@ -24,6 +24,12 @@ def needs_norms(task: Task, recipe: Recipe) -> str:
     return "adapts normalisation layers, and a linear head on frozen features has none" if lacking else ""
 
 
+def needs_layers(task: Task, recipe: Recipe) -> str:
+    """Return why a method that moves features without their classifier has nothing to move."""
+    lacking = recipe.frozen and not recipe.bottleneck
+    return "moves features, and a linear head on frozen ones has none of its own" if lacking else ""
+
+
 def needs_transformer(task: Task, recipe: Recipe) -> str:
     """Return why a method on patch tokens has none."""
     if recipe.frozen:

@@ -36,6 +36,9 @@ class Theta(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width)
+        # It begins as JAN, as in TLlib: a random map would shrink what SIGMA was chosen for.
+        nn.init.eye_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the mapped values [B, width]; the gradient is reversed for the weights alone."""

@@ -6,7 +6,7 @@ from ucdver import MethodSpec
 
 _UNFIT = "ucdver_uda.applicable:"
 #: Versions of the methods that were changed; of all others it is 1.
-_VERSIONS = {"deep_coral": "2", "mixstyle": "2"}
+_VERSIONS = {"deep_coral": "2", "mixstyle": "2", "ssrt": "2", "tent": "2", "toalign": "2"}
 
 
 def _method(name: str, target: str, setting: str, summary: str, paper: str, unfit: str = "") -> MethodSpec:
@@ -92,7 +92,7 @@ _UDA = (
         "mcd:MCD",
         "two classifiers that disagree on the target, and features that make them agree",
         "Saito et al., Maximum Classifier Discrepancy for Unsupervised Domain Adaptation, CVPR 2018",
-        "",
+        "needs_layers",
     ),
     (
         "adda",
@@ -196,14 +196,14 @@ _SFDA = (
         "shot:SHOT",
         "certain and diverse target predictions, and labels from centroids, under a frozen head",
         "Liang et al., Do We Really Need to Access the Source Data?, ICML 2020",
-        "",
+        "needs_layers",
     ),
     (
         "shot_im",
         "shot:SHOTIM",
         "shot without pseudo-labels",
         "Liang et al., Do We Really Need to Access the Source Data?, ICML 2020",
-        "",
+        "needs_layers",
     ),
     (
         "aad",

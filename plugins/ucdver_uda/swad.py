@@ -14,7 +14,7 @@ from ucdver_uda.network_copy import NetworkCopy, trained_groups
 
 
 class SWAD(Method):
-    """Cross entropy on the source; what predicts is the mean of the weights of all steps in the valley.
+    """Cross entropy on the source; what predicts is the mean of the weights of all steps of the epochs in the valley.
 
     Whether there is one is read back from the device at the end of each epoch and in the last step, in no other.
 

@@ -33,7 +33,7 @@ class Tent(SourceFree):
     class Config(SourceFreeConfig):
         """The source model is a plain one, since Tent takes any; `lr_multiplier`: on the recipe's learning rate.
 
-        The paper adapts with Adam at 0.001 or SGD at 0.00025, far below the rate of training.
+        The paper adapts with Adam at 0.001 or SGD at 0.00025, far below the rate of training, without weight decay.
         """
 
         label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -55,7 +55,7 @@ class Tent(SourceFree):
         known = {id(p) for p in affine}
         rest = [p for p in self.parameters() if id(p) not in known]
         return [
-            ParameterGroup(affine, lr_multiplier=self.config.lr_multiplier, name="norms"),
+            ParameterGroup(affine, lr_multiplier=self.config.lr_multiplier, weight_decay=0.0, name="norms"),
             ParameterGroup(rest, lr_multiplier=0.0, name="frozen"),
         ]
 

@@ -18,13 +18,16 @@ def positive_features(features: Tensor, weight: Tensor, labels: Tensor) -> Tenso
     """Return s_i * w_{y_i} * f_i, [n, d]: the part of each source feature that speaks for its class.
 
     `weight` [K, d] is the classifier's, whose row for a class is the gradient of its logit; it is a constant
-    here. s_i gives the product the length of f_i. Computed in float32 at least.
+    here, as in the authors' code. s_i gives the product the length of f_i, and the gradient goes through it. Computed
+    in float32 at least.
     """
     features = at_least_float32(features)
     product = features * at_least_float32(weight.detach()[labels])
-    # Where a feature has nothing in common with its class the product is 0 and stays 0.
-    energy = features.square().sum(1) / product.square().sum(1).clamp_min(torch.finfo(features.dtype).tiny)
-    return product * energy.sqrt().detach().nan_to_num(posinf=0.0).unsqueeze(1)
+    before, after = features.square().sum(1), product.square().sum(1)
+    # Where a feature has nothing in common with its class the product is 0 and stays 0, without a gradient.
+    shared = (before > 0) & (after > 0)
+    scale = (before.where(shared, 1.0) / after.where(shared, 1.0)).sqrt() * shared
+    return product * scale.unsqueeze(1)
 
 
 class ToAlign(Method):
@@ -32,7 +35,9 @@ class ToAlign(Method):
 
     L = CE(source) + trade_off * domain_loss(D(softmax(h(f_pos))), D(softmax(h(f_t)))), the images weighted by
     certainty as in CDAN+E, the gradient into the predictions reversed. The paper also builds on HDA, whose heuristic
-    heads are not part of this method: its baseline is the discriminator on predictions ("DANNP").
+    heads are not part of this method: its baseline is the discriminator on predictions ("DANNP"). The authors' code
+    weighs with exp(-H), each domain's weights by themselves and with a reversed gradient of H, and its discriminator
+    has dropout where this one has batch norms.
 
     Paper: Wei et al., ToAlign: Task-oriented Alignment for Unsupervised Domain Adaptation, NeurIPS 2021.
     """

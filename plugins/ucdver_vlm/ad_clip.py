@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
 from ucdver import Batch, ParameterGroup, Prediction, both_images
-from ucdver_vlm.base import ClipConfig, ClipMethod, frozen_tower
+from ucdver_vlm.base import ClipConfig, ClipMethod, cosine_logits, frozen_tower
 from ucdver_vlm.class_names import ClassNames
 from ucdver_vlm.clip import Clip
 from ucdver_vlm.frozen import Frozen
@@ -68,6 +68,13 @@ class ADCLIP(ClipMethod):
         mapping: Literal["target", "source"] = "target"
         lr_multiplier: float = Field(default=1.0, gt=0, json_schema_extra={"search": [0.1, 100.0], "log": True})
         predict_batch: int = Field(default=32, ge=1)
+
+        @model_validator(mode="after")
+        def _check_texts(self) -> ADCLIP.Config:
+            given = sorted({"prompts", "templates", "picture"} & self.model_fields_set)
+            if given:
+                raise ValueError(f"its prompts are learnt: {given[0]} says nothing to it, leave it out")
+            return self
 
     config: Config
 
@@ -126,4 +133,4 @@ class ADCLIP(ClipMethod):
         return frozen_tower(self.images).layers(images)
 
     def _logits(self, features: Tensor, texts: Tensor) -> Tensor:
-        return self.scale * torch.einsum("bd,bkd->bk", features, texts)
+        return cosine_logits("bd,bkd->bk", features, texts, self.scale)

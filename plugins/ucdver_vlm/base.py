@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ucdver import Backbone, Method, MethodConfig, ParameterGroup, Prediction, TaskInfo
+from ucdver import Backbone, Method, MethodConfig, ParameterGroup, Prediction, TaskInfo, at_least_float32, no_autocast
 from ucdver_vlm.clip import Clip, load_clip
 from ucdver_vlm.frozen import Frozen
 from ucdver_vlm.image_tower import ImageTower
@@ -81,9 +81,23 @@ class ClipMethod(Method):
         features = self.forward_features(images)
         return Prediction(features, self.classify(features))
 
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits [B, K] of image embeddings, in float32 at least; see `cosine_logits`."""
+        with no_autocast(features):
+            return super().classify(at_least_float32(features))
+
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return all that is not frozen, as one group."""
         return [ParameterGroup([p for p in self.parameters() if p.requires_grad], name="head")]
+
+
+def cosine_logits(subscripts: str, features: Tensor, texts: Tensor, scale: float) -> Tensor:
+    """Return scale times the products of embeddings of length one, as `einsum` names them, in float32 at least.
+
+    Logits of a CLIP lie around 16 to 32, where bfloat16 has steps of 1 / 8: classes would tie.
+    """
+    with no_autocast(features):
+        return scale * torch.einsum(subscripts, at_least_float32(features), at_least_float32(texts))
 
 
 def frozen_tower(module: nn.Module) -> ImageTower:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ucdver import WeightsError
+from ucdver import WeightsError, check_whole, quiet_loading
 from ucdver_vlm.image_tower import ImageTower
 from ucdver_vlm.model_files import WHOLE, clip_folder
 from ucdver_vlm.text_tower import TextTower
@@ -38,7 +36,7 @@ def load_clip(name: str, *, fetch: bool = True) -> Clip:
     folder = clip_folder(name, fetch=fetch)
     whole: Any = CLIPModel
     try:
-        with _no_progress():
+        with quiet_loading():
             model, report = whole.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
@@ -47,30 +45,9 @@ def load_clip(name: str, *, fetch: bool = True) -> Clip:
     except (OSError, ValueError, RuntimeError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise WeightsError(f"'{folder}' cannot be loaded as a CLIP: {first_line}", WHOLE) from error
-    _check_whole(folder.as_posix(), report)
+    check_whole(folder, "a CLIP", report)
     # Published in half precision by some; the recipe's precision is what computes.
     model = model.float().eval()
     images = ImageTower(model.vision_model, model.visual_projection, processor.image_mean, processor.image_std)
     texts = TextTower(model.text_model, model.text_projection, tokenizer)
     return Clip(images, texts, math.exp(float(model.logit_scale.detach())))
-
-
-def _check_whole(folder: str, report: Any) -> None:
-    """Refuse a checkpoint that leaves a weight at random."""
-    missing = sorted(report["missing_keys"]) + [str(entry[0]) for entry in report["mismatched_keys"]]
-    if missing:
-        raise WeightsError(f"'{folder}' lacks '{missing[0]}' of a CLIP ({len(missing)} weights in all)", WHOLE)
-
-
-@contextmanager
-def _no_progress() -> Iterator[None]:
-    """Keep transformers from drawing its own progress bars among ucdver's."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

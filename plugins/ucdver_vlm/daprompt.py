@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ucdver import Batch, ParameterGroup, Prediction, both_images
-from ucdver_vlm.base import ClipConfig, ClipMethod
+from ucdver import Batch, ParameterGroup, Prediction, at_least_float32, both_images, no_autocast
+from ucdver_vlm.base import ClipConfig, ClipMethod, cosine_logits
 from ucdver_vlm.class_names import ClassNames
 from ucdver_vlm.clip import Clip
 from ucdver_vlm.frozen import Frozen
@@ -101,9 +101,11 @@ class DAPrompt(ClipMethod):
         labels, count = batch.sources.labels, len(batch.sources.labels)
         with torch.no_grad():
             features = self.forward_features(both_images(batch))
-            pseudo, mask = pseudo_labels(self.head(features[count:]), self.config.threshold, self.config.temperature)
+            with no_autocast(features):
+                zero_shot: Tensor = self.head(at_least_float32(features[count:]))
+            pseudo, mask = pseudo_labels(zero_shot, self.config.threshold, self.config.temperature)
         texts = self.text_embeddings(self.own)
-        logits = self.scale * torch.einsum("bd,mkd->bmk", features, texts)
+        logits = cosine_logits("bd,mkd->bmk", features, texts, self.scale)
         source = domain_cross_entropy(logits[:count], batch.sources.domains, labels, self.config.joint).mean()
         last = torch.full_like(pseudo, len(self.own) - 1)
         target = (mask * domain_cross_entropy(logits[count:], last, pseudo, self.config.joint)).mean()
@@ -113,7 +115,8 @@ class DAPrompt(ClipMethod):
     def predict(self, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:
         """Return image embeddings, and logits by the target's prompts."""
         features = self.forward_features(images)
-        return Prediction(features, self.scale * features @ self.text_embeddings(self.own[-1:])[0].T)
+        texts = self.text_embeddings(self.own[-1:])[0]
+        return Prediction(features, cosine_logits("bd,kd->bk", features, texts, self.scale))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return the context tokens."""

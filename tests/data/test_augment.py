@@ -186,6 +186,15 @@ def test_a_seed_gives_the_same_result_and_the_argument_stays_as_it_is() -> None:
     assert torch.equal(images, kept)
 
 
+def test_mixed_precision_around_it_changes_nothing() -> None:
+    """A method makes its strong views inside the step, where products would be rounded to half precision."""
+    images = pictures(height=32, width=32)
+    expected = augmented(FULL, images)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = augmented(FULL, images)
+    assert found.dtype == torch.float32 and torch.equal(found, expected)
+
+
 def test_switching_a_field_on_does_not_change_the_draws_of_another() -> None:
     images = pictures(40)
     flipped = augmented(AugmentRecipe(flip=0.5), images)

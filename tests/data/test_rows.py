@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ucdver.data import rows as rows_module
 from ucdver.data.feeder import Feeder
-from ucdver.data.rows import MappedRows, Part, ViewedRows, as_rows, as_viewed_rows
+from ucdver.data.rows import MappedRows, Part, ViewedRows, as_rows, as_viewed_rows, select_rows
 from ucdver.data.views import SourceView, TargetView, TaskData
 from ucdver.spec.protocol import Phase
 
@@ -38,6 +38,11 @@ def test_rows_that_are_looked_up_are_those_that_would_be_held(data: st.DataObjec
     mapped = MappedRows(made)
     assert mapped.shape == whole.shape and mapped.dtype == whole.dtype and len(mapped) == len(whole)
     assert torch.equal(mapped[:], whole) and torch.equal(mapped[1:4], whole[1:4])
+    if len(whole):
+        which = torch.tensor(data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=12)), dtype=torch.int64)
+        for numbers in (which, which.sort().values):
+            for rows in (mapped, whole):
+                assert torch.equal(select_rows(rows, numbers)[:], whole[numbers])
     if len(whole):
         rows = torch.tensor(data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=20)), dtype=torch.int64)
         assert torch.equal(mapped[rows], whole[rows])
@@ -90,6 +95,19 @@ def views(first: Part, second: Part) -> TaskData:
     source = SourceView(images, numbers % 3, numbers % 2, ids, extras)
     target = as_rows([second])
     return TaskData(source, source, TargetView(target, tuple(f"t/{n}" for n in range(len(target))), "d:t"), {})
+
+
+def test_a_selection_of_mapped_rows_reads_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.arange(60, dtype=np.float32).reshape(10, 2, 3)
+    mapped = MappedRows([Part(array, np.arange(10))])
+    viewed = ViewedRows(MappedRows([Part(array.reshape(20, 3), np.arange(20))]), 2)
+    which = torch.tensor([1, 4, 5, 9])
+    monkeypatch.setattr(MappedRows, "gather", lambda self, rows, out=None: pytest.fail("a row was read"))
+    chosen = select_rows(mapped, which), select_rows(viewed, which)
+    monkeypatch.undo()
+    assert torch.equal(chosen[0][:], mapped[which])
+    assert isinstance(chosen[1], ViewedRows) and torch.equal(chosen[1][:], viewed[which])
+    assert torch.equal(chosen[1].all[1:2], torch.from_numpy(array[1, 1:2]))
 
 
 def test_batches_are_the_same_bit_by_bit_whether_rows_are_held_or_looked_up(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
     BertTokenizerFast,
@@ -22,10 +23,11 @@ from transformers import (
 from ucdver import ImageRecipe, WeightsError, folder_sha256
 from ucdver.testing.annotators import annotate, check_annotator
 from ucdver_kcdp.captions import Captions
+from ucdver_kcdp.clip_space import ClipSpace
 from ucdver_kcdp.features import Layout
 from ucdver_kcdp.knowledge import Knowledge
 from ucdver_kcdp.small_annotators import SmallCaptions
-from ucdver_kcdp.text_embedding import HashedText, load_text_encoder, text_encoder_sha256
+from ucdver_kcdp.text_embedding import ClipText, HashedText, load_text_encoder, text_encoder_sha256
 from ucdver_kcdp.triples import Triple, write_triples
 
 PICTURES = torch.randint(0, 256, (3, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -219,3 +221,22 @@ def test_a_changed_file_changes_the_hash_and_only_files_that_are_read_count(pipe
     assert folder_sha256(copy, patterns) == first
     (copy / "unet" / "config.json").write_text("{}")
     assert folder_sha256(copy, patterns) != first
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "clip"])
+def test_a_checkpoint_that_leaves_weights_at_random_is_refused(
+    part: str, pipeline: Path, clip: Path, tmp_path: Path
+) -> None:
+    """Transformers only warns of it, and knowledge would be noise."""
+    folder = tmp_path / "copy"
+    shutil.copytree(pipeline if part == "text_encoder" else clip, folder)
+    path = (folder / "text_encoder" if part == "text_encoder" else folder) / "model.safetensors"
+    state = load_file(path)
+    lost = next(name for name in state if name.endswith("mlp.fc1.weight"))
+    del state[lost]
+    save_file(state, path, metadata={"format": "pt"})
+    with pytest.raises(WeightsError, match=r"lacks '.*fc1\.weight' of .*\(1 weight\)"):
+        if part == "text_encoder":
+            ClipText(folder, torch.device("cpu"))
+        else:
+            ClipSpace(folder, torch.device("cpu"))

@@ -34,6 +34,8 @@ from ucdver_kcdp.small import KCDPSmall, KCDPSmallConfig
         ({"mode": "frozen", "latent": "scaled_sample"}, {}, "latent is 'scaled_sample'"),
         ({"mode": "frozen"}, {}, ""),
         ({"cached_latents": True}, {}, ""),
+        ({"text_encoder": "minilm"}, {}, ""),
+        ({"text_encoder": "minilm", "text_model": "/models/a"}, {}, "text_model is '/models/a', and in"),
     ],
 )
 def test_what_was_computed_otherwise_than_the_options_say_is_refused(

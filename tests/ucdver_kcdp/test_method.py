@@ -199,6 +199,8 @@ def test_presets() -> None:
         {"mode": "frozen", "knowledge": "caption"},
         {"text_encoder": "minilm", "knowledge_form": "released"},
         {"template": "A photo"},
+        {"mode": "frozen", "cached_latents": True},
+        {"text_model": "/models/a"},
         {"mode": "frozen", "knowledge": "none", "text_encoder": "hashed"},
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from support.meta_device import step_on_meta
+from support.networks import share_weights
 from torch import Tensor, nn
 
 from ucdver import Backbone, Batch, LabeledBatch, SpecError, TaskInfo
@@ -168,7 +169,9 @@ def test_every_switch_changes_the_network() -> None:
         {"bottleneck": False},
         {"depths": (2, 2, 2, 1)},
     ):
-        assert not torch.allclose(released, predicted(small(**option), images)), option
+        other = small(**option)
+        share_weights(small(), other)
+        assert not torch.equal(released, predicted(other, images)), option
 
 
 def test_the_presets_set_the_switches_that_are_left_out() -> None:

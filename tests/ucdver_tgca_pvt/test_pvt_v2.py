@@ -10,6 +10,7 @@ import timm
 import torch
 from naive.pvt_v2 import block as naive_block
 from safetensors.torch import save_file
+from support.networks import share_weights
 from torch import Tensor
 
 from ucdver import Backbone, Batch, LabeledBatch, Recipe, SpecError, TaskInfo, WeightsError
@@ -168,7 +169,9 @@ def test_every_switch_changes_the_network() -> None:
         {"reverse_tokens": False},
         {"local_stages": (False, False, True)},
     ):
-        assert not torch.allclose(released, predicted(made(**option), images)), option
+        other = made(**option)
+        share_weights(made(), other)
+        assert not torch.equal(released, predicted(other, images)), option
 
 
 def test_paths_are_dropped_in_training_alone_and_more_of_them_further_up() -> None:

@@ -54,6 +54,17 @@ def test_tent_needs_a_normalisation_layer_beside_a_frozen_backbone(tmp_path: Pat
     assert (status == "planned") is fits and ("a linear head on frozen features has none" in reason) is not fits
 
 
+@pytest.mark.parametrize(("method", "protocol"), [("mcd", "uda"), ("shot", "sfda"), ("shot_im", "sfda")])
+@pytest.mark.parametrize(("bottleneck", "fits"), [(0, False), (8, True)])
+def test_what_moves_features_needs_some_that_move(
+    tmp_path: Path, method: str, protocol: str, bottleneck: int, fits: bool
+) -> None:
+    text = SUITE.replace('name = "small"', f'name = "small"\nprotocol = "{protocol}"')
+    text = re.sub(r"bottleneck = \d+", f"bottleneck = {bottleneck}", text)
+    status, reason = planned(tmp_path, method, text.replace('backbone = "convnet_s@none"', FROZEN))
+    assert (status == "planned") is fits and ("has none of its own" in reason) is not fits
+
+
 @pytest.mark.parametrize(
     ("backbone", "fits"),
     [("convnet_s", False), ("resnet18", False), ("vit_tiny_patch16_224", True), ("deit_tiny_patch16_224", True),

@@ -52,8 +52,8 @@ TOTALS: dict[str, tuple[dict[str, Any], Callable[[Losses], Tensor]]] = {
     "mean_teacher": ({"trade_off": 0.7, "confidence": 0.0}, lambda x: x["source"] + 0.7 * x["target"]),
     "toalign": ({"hidden": 8, "trade_off": 0.7}, lambda x: x["source"] + 0.7 * x["domain"]),
     "ssrt": (
-        {"hidden": 8, "trade_off": 0.7, "confidence": 0.0},
-        lambda x: x["source"] + x["domain"] + 0.7 * x["ramp"] * x["refinement"],
+        {"hidden": 8, "trade_off": 0.7, "trade_off_domain": 0.6, "confidence": 0.0},
+        lambda x: x["source"] + 0.6 * x["domain"] + 0.7 * x["ramp"] * x["refinement"],
     ),
     "coral_dg": ({"trade_off": 0.7}, lambda x: x["source"] + 0.7 * x["coral"]),
     "shot": (

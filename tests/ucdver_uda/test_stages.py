@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -159,41 +160,81 @@ def test_swad_needs_held_out_images() -> None:
 
 
 def test_a_fall_of_diversity_is_noticed_at_any_level() -> None:
-    steady = torch.full((32,), 6.0)
-    assert not collapsed(steady)
+    steady, nothing = torch.full((32,), 6.0), torch.full((32,), torch.nan)
+    assert not collapsed(steady, nothing, 2)
     fallen = torch.cat([steady[:16], steady[16:] - 2])
-    assert collapsed(fallen)
+    assert collapsed(fallen, nothing, 2)
     dip = steady.clone()
     dip[8:10] -= 3
-    assert collapsed(dip)
-    assert not collapsed(steady - torch.linspace(0, 1, 32))
+    assert collapsed(dip, nothing, 2) and not collapsed(dip, nothing, 8)
+    assert not collapsed(steady - torch.linspace(0, 1, 32), nothing, 2)
+    # A collapse that begins with an interval shows beside the one before it alone.
+    assert collapsed(steady - 2, steady, 2) and not collapsed(steady - 2, nothing, 2)
+    assert not collapsed(steady - 2, torch.cat([steady[:16], steady[16:] - 2]), 2)
+
+
+@pytest.mark.parametrize("steps", [200, 2_000, 20_000])
+def test_chance_alone_is_no_collapse(steps: int) -> None:
+    """Batches of 32 predictions, always from one distribution over eight classes: what falls, falls by chance."""
+    generator = torch.Generator().manual_seed(0)
+    interval = SafeTraining(nn.Linear(1, 1), steps).interval
+    shares = torch.tensor([0.4, 0.2, 0.15, 0.1, 0.06, 0.04, 0.03, 0.02])
+    drawn = torch.multinomial(shares, 100 * interval * 32, replacement=True, generator=generator)
+    seen = torch.zeros(100 * interval, 8).scatter_(1, drawn.view(-1, 32), 1.0).sum(1).view(100, interval)
+    assert sum(bool(collapsed(now, before)) for before, now in pairwise(seen)) <= 2
 
 
 def test_safe_training_goes_back_to_the_last_snapshot_and_ramps_anew() -> None:
     network = nn.Linear(2, 2)
     safety = SafeTraining(network, 320)
-    assert safety.interval == 16
+    varied, alike = torch.eye(4).repeat(2, 1), torch.zeros(8, 4)
+
+    def interval(logits: Tensor, number: int) -> None:
+        """Predict the same in each step of an interval and end it, with weights that move meanwhile."""
+        for step in range(62 * number, 62 * (number + 1)):
+            safety.note(logits, step)
+        with torch.no_grad():
+            network.weight.add_(1.0)
+        safety.begin(network, 62 * (number + 1))
+
+    assert safety.interval == 62
     safety.begin(network, 0)
     start = snapshot(network)
-    varied, alike = torch.eye(4).repeat(2, 1), torch.zeros(8, 4)
-    for step in range(16):
-        safety.note(varied if step < 8 else alike, step)
-    with torch.no_grad():
-        network.weight.add_(1.0)
-    assert safety.ramp(16).item() == pytest.approx(1.0)
-    safety.begin(network, 16)
-    assert not moved(start, network)
-    assert safety.ramp(16).item() == 0 and safety.ramp(24).item() == pytest.approx(2**-0.5)
-    for step in range(16, 32):
-        safety.note(varied if step < 24 else alike, step)
-    safety.begin(network, 32)
-    assert safety.length.item() == 32
-    for step in range(32, 48):
-        safety.note(varied, step)
-    with torch.no_grad():
-        network.weight.add_(1.0)
-    safety.begin(network, 48)
+    interval(varied, 0)
     assert moved(start, network)
+    good = snapshot(network)
+    interval(alike, 1)
+    assert not moved(good, network)
+    assert safety.ramp(124).item() == 0 and safety.ramp(155).item() == pytest.approx(2**-0.5)
+    assert safety.length.item() == 62
+    # Within the ramp that began then: a longer one. What is measured by is the interval before the collapse.
+    interval(alike, 2)
+    assert not moved(good, network) and safety.length.item() == 124
+    # As long as the refinement has next to no weight it is to blame for nothing.
+    safety.length.fill_(1e6)
+    interval(alike, 3)
+    assert moved(good, network)
+
+
+def test_a_restored_run_goes_on_as_safely() -> None:
+    """All that decides is in the state: a copy made in the middle of an interval decides the same."""
+    network, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    safety, copy = SafeTraining(network, 320), SafeTraining(other, 320)
+    varied, alike = torch.eye(4).repeat(2, 1), torch.zeros(8, 4)
+    for step in range(100):
+        safety.begin(network, step)
+        safety.note(varied if step < 62 else alike, step)
+    copy.load_state_dict(safety.state_dict())
+    other.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        other.weight.add_(1.0)
+        network.weight.add_(1.0)
+    for step in range(100, 126):
+        for watched, of in ((safety, network), (copy, other)):
+            watched.begin(of, step)
+            watched.note(alike, step)
+    assert safety.began.item() == copy.began.item() == 124
+    torch.testing.assert_close(network.state_dict(), other.state_dict())
 
 
 @pytest.mark.parametrize("cls", [SHOT, SHOTIM])
@@ -228,6 +269,9 @@ def test_tent_moves_normalisation_alone_when_the_source_is_gone(tmp_path: Path) 
         n for (n, a), b in zip(source.named_parameters(), whole.parameters(), strict=True) if not torch.equal(a, b)
     ]
     assert names == ["bottleneck.1.weight", "bottleneck.1.bias"]
+    # The recipe's weight decay would pull scales to 0, and the entropy is not what it was chosen for.
+    decays = {group.name: group.weight_decay for group in whole.parameter_groups()}
+    assert decays["norms"] == 0.0
 
 
 def test_tent_says_when_there_is_nothing_to_adapt() -> None:

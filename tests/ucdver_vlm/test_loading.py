@@ -154,5 +154,5 @@ def test_a_checkpoint_that_leaves_weights_at_random_is_refused(copy: Path) -> No
     state = load_file(path)
     del state["visual_projection.weight"]
     save_file(state, path, metadata={"format": "pt"})
-    with pytest.raises(WeightsError, match=r"lacks 'visual_projection\.weight' of a CLIP \(1 weights in all\)"):
+    with pytest.raises(WeightsError, match=r"lacks 'visual_projection\.weight' of a CLIP \(1 weight\)"):
         load_clip(str(copy))

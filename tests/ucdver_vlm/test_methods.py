@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from support.meta_device import step_on_meta
 from support.tiny_clip import DEPTH, EMBEDDING, SIZE
 from torch import Tensor
@@ -278,3 +279,20 @@ def test_without_weights_a_bench_says_what_to_type(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsError, match="download it and type --set METHOD"):
         ToyBench(tmp_path, "daprompt", "uda", {"model": "nobody/no-such-clip"})
+
+
+@pytest.mark.parametrize("kind", [*TRAINED, ClipZeroShot])
+def test_logits_are_not_rounded_to_half_precision(clip: Path, kind: type[ClipMethod]) -> None:
+    """Where logits lie bfloat16 has steps of 1 / 8: classes nearer than that would tie."""
+    method = build(kind, clip).eval()
+    images = pictures()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = method.predict(images, {}).logits
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, found.bfloat16().float())
+
+
+@pytest.mark.parametrize("option", [{"picture": "an emoji"}, {"prompts": "photo"}, {"templates": ["a {noun}"]}])
+def test_ad_clip_refuses_texts_that_it_would_not_read(option: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="its prompts are learnt"):
+        ADCLIP.Config(**option)

@@ -102,7 +102,9 @@ def _cost_facts(registry: Registry, kind: str, name: str) -> dict[str, Any]:
 
         told = dict(method_class(registry, name).estimated_cost(resolve_config(registry, name, {})))
     if not told:
-        raise SpecError(f"{kind} '{name}' tells no cost in advance", "a run measures its own: 'ucdver leaderboard'")
+        raise SpecError(
+            f"{kind} '{name}' tells no cost in advance", "a run measures its own: it is in the run's record.json"
+        )
     return told
 
 

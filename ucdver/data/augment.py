@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ucdver.data.transfer import to_device
+from ucdver.precision import no_autocast
 from ucdver.spec.recipe import AugmentRecipe
 
 #: Columns of the uniform draws, one row a sample.
@@ -60,7 +61,9 @@ class Augment:
         uniform, noise = self._drawn(images.shape)
         uniform = to_device(uniform, images.device, images.dtype)
         draws = dict(zip(_DRAWS, uniform.unbind(1), strict=True))
-        images = self._colours(self._geometry(images, draws), draws)
+        # Of a method's own views in a step: in half precision a grid would be off by pixels.
+        with no_autocast(images):
+            images = self._colours(self._geometry(images, draws), draws)
         if noise is not None:
             images = images + self.recipe.noise * to_device(noise, images.device, images.dtype)
         if self.recipe.erase:

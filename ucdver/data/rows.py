@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,15 @@ class MappedRows:
             self._give_back()
         return found
 
+    def take(self, which: Indices) -> MappedRows:
+        """Return the rows `which`, ascending, looked up when they are asked for like these."""
+        bounds = np.searchsorted(which, self._starts)
+        kept = [
+            Part(part.array, part.numbers[which[low:high] - start])
+            for part, low, high, start in zip(self._parts, bounds[:-1], bounds[1:], self._starts[:-1], strict=True)
+        ]
+        return MappedRows(kept)
+
     def _give_back(self) -> None:
         """Unmap the pages read so far; nothing was written to them, so they can be read again."""
         self._mapped = 0
@@ -129,6 +138,18 @@ class ViewedRows:
 
 #: What a view holds: a tensor where it is small or whole, else rows that are looked up.
 Rows = Tensor | MappedRows | ViewedRows
+
+
+def select_rows(rows: Rows, which: Tensor) -> Rows:
+    """Return the rows `which` (int64): of a tensor, or where they do not ascend, a copy, else without reading any."""
+    if not bool((which[1:] >= which[:-1]).all()):
+        return rows[which]
+    if isinstance(rows, MappedRows):
+        return rows.take(which.numpy())
+    if isinstance(rows, ViewedRows):
+        versions = (which[:, None] * rows.views + torch.arange(rows.views)).flatten()
+        return ViewedRows(cast("Tensor | MappedRows", select_rows(rows.all, versions)), rows.views)
+    return rows[which]
 
 
 def as_viewed_rows(parts: Sequence[Part]) -> ViewedRows:

@@ -16,7 +16,7 @@ from ucdver.data.catalog import Catalog
 from ucdver.data.decode import BACKGROUNDS
 from ucdver.data.features import open_features
 from ucdver.data.images import ImageStore
-from ucdver.data.rows import Rows
+from ucdver.data.rows import Rows, select_rows
 from ucdver.data.views import SourceView, TargetView, TaskData, load_task
 from ucdver.evaluate.cost import CostMeter
 from ucdver.evaluate.predictions import Predictions
@@ -64,10 +64,11 @@ class Attempt:
 
         seconds = loop.run(observe, writer.save)
         predicted = self._predict(method, data)
+        target = next(iter(data.target_test.values()))
+        # Before what is saved for selection rules, which is no part of what the method costs.
+        cost = meter.cost(method, seconds, loop.steps_made, target, self.precision)
         if self.leaves_outputs:
             writer.save(self.spec.protocol.steps, predicted)
-        target = next(iter(data.target_test.values()))
-        cost = meter.cost(method, seconds, loop.steps_made, target, self.precision)
         self._write_predictions(data, predicted)
         return cost
 
@@ -151,7 +152,7 @@ class Attempt:
             sides["target_train"] = data.target_train
 
         def predict(side: str, rows: Tensor, images: Rows) -> Prediction:
-            extras = {name: values[rows] for name, values in sides[side].extras.items()}
+            extras = {name: select_rows(values, rows) for name, values in sides[side].extras.items()}
             return predict_all(method, images, self.device, self.precision, extras)
 
         return OutputWriter(self.folder, data, predict, self.spec.protocol.steps, oracle)

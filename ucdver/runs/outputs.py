@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ucdver.data.feeder import to_float
-from ucdver.data.rows import Rows
+from ucdver.data.rows import Rows, select_rows
 from ucdver.data.views import TaskData
 from ucdver.files import atomic_path
 from ucdver.methods.base import Prediction
 from ucdver.runs.store import checkpoint_name
 from ucdver.seeds import generator
 from ucdver.selection.mixval import WEIGHT, draw_pairs
+from ucdver.train.predict import BATCH
 
 #: At most so many rows of a side are saved.
 TARGET_ROWS = 25_000
@@ -61,7 +62,9 @@ class OutputWriter:
 
     def _predict(self, side: str, images: Rows, rows: Tensor | None = None) -> Prediction:
         chosen = torch.arange(len(images)) if rows is None else rows
-        return self.predict(side, chosen, images if rows is None else images[rows])
+        # All rows of a domain may be more than fits into memory; a batch of them is read at a time.
+        whole = len(chosen) == len(images)
+        return self.predict(side, chosen, images if whole else select_rows(images, chosen))
 
     def _source(self, side: str, most: int | None, known: Mapping[str, Prediction] | None) -> dict[str, Tensor]:
         view = self.data.source_val if side == "source_val" else self.data.source_train
@@ -86,12 +89,20 @@ class OutputWriter:
             return {}
         first = torch.from_numpy(heavier)
         own, other = rows[few[first]], rows[few[torch.from_numpy(lighter)]]
-        mixed = WEIGHT * to_float(images[own]) + (1 - WEIGHT) * to_float(images[other])
         return {
-            "target_mixed.logits": self.predict("target_train", own, mixed).logits,
+            "target_mixed.logits": self._mixed_logits(images, own, other),
             "target_mixed.pseudo_labels": pseudo[first],
             "target_mixed.intra": torch.from_numpy(intra),
         }
+
+    def _mixed_logits(self, images: Rows, own: Tensor, other: Tensor) -> Tensor:
+        """Return logits [P, K] on the mixtures of two rows each, a batch of pictures at a time."""
+        found = []
+        for start in range(0, len(own), BATCH):
+            rows = slice(start, start + BATCH)
+            mixed = WEIGHT * to_float(images[own[rows]]) + (1 - WEIGHT) * to_float(images[other[rows]])
+            found.append(self.predict("target_train", own[rows], mixed).logits)
+        return torch.cat(found)
 
 
 def subsample(side: str, count: int, most: int | None) -> Tensor:

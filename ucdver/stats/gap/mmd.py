@@ -107,8 +107,9 @@ def _estimates(left: Array, right: Array, k_left: Array, k_right: Array) -> Arra
 
     def within(weights: Array, product: Array) -> Array:
         pairs = weights.sum(axis=0) ** 2 - (weights**2).sum(axis=0)
-        found = np.full(len(pairs), np.nan)
-        return np.divide((weights * product).sum(axis=0), pairs, out=found, where=pairs > 0)
+        found: Array = np.full(len(pairs), np.nan)
+        np.divide((weights * product).sum(axis=0), pairs, out=found, where=pairs > 0)
+        return found
 
     across = (left * k_right).sum(axis=0) / (left.sum(axis=0) * right.sum(axis=0))
     return np.asarray(within(left, k_left) + within(right, k_right) - 2 * across)
