@@ -30,8 +30,10 @@ def _hash_members(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             with archive.open(name) as stream:
-                part = hashlib.file_digest(stream, "sha256").hexdigest()
-            whole.update(f"{name}\0{part}\n".encode())
+                part = hashlib.sha256()
+                while block := stream.read(2**20):
+                    part.update(block)
+            whole.update(f"{name}\0{part.hexdigest()}\n".encode())
     return whole.hexdigest()
 
 
