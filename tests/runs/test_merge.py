@@ -51,6 +51,13 @@ def test_what_does_not_compare_is_not_mixed(plan: Planner) -> None:
     assert merged(None, whole) == whole
 
 
+def test_a_task_that_is_told_in_other_words_is_the_same(plan: Planner) -> None:
+    whole = plan(TWO).remembered
+    part = plan(SUITE.replace('"source_only", "target_only"', '"dann"').replace('id = "one"', 'id = "one"\nnote = "n"'))
+    both = merged(whole, part.remembered)
+    assert len(both.entries) == len(whole.entries) + len(part.remembered.entries)
+
+
 def test_what_is_here_stays_and_a_cell_without_data_here_is_the_others(plan: Planner) -> None:
     whole = plan(TWO).remembered
     first, *rest = whole.entries
