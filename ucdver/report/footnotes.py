@@ -172,10 +172,11 @@ def _p_text(p: float) -> str:
 
 def _options(board: Leaderboard) -> list[str]:
     """Say which methods do not run with their defaults: a changed option must never pass for the method itself."""
-    return [
-        f"{method_label(board, method)}: {', '.join(f'{name} = {value}' for name, value in options.items())}."
-        for method, options in board.options.items()
-    ]
+    methods: dict[str, list[str]] = {}
+    for method, options in board.options.items():
+        text = ", ".join(f"{name} = {value}" for name, value in options.items())
+        methods.setdefault(text, []).append(method_label(board, method))
+    return [f"{', '.join(labels)}: {text}." for text, labels in methods.items()]
 
 
 def _notes(board: Leaderboard) -> list[str]:

@@ -10,7 +10,8 @@ from ucdver.report.format import Row, Shown, headers, metric_label, one_line, ro
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; }
+body { width: fit-content; max-width: 100%; box-sizing: border-box; }
 h1 { font-size: 1.4rem; margin: 0 0 .2rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -24,7 +25,7 @@ tr.oracle { font-style: italic; }
 td.failed { color: light-dark(#a40000, #ff8a80); }
 td.missing, td.partial { color: light-dark(#7a4f00, #ffc966); }
 td.not_applicable { color: light-dark(#5a5a5a, #b0b0b0); }
-ul { font-size: .9rem; padding-left: 1.2rem; overflow-wrap: anywhere; }
+ul { font-size: .9rem; max-width: 75rem; padding-left: 1.2rem; overflow-wrap: anywhere; }
 """.strip()
 
 
