@@ -16,6 +16,7 @@ from ucdver.report.footnotes import footnotes
 from ucdver.report.leaderboard import Cell, Leaderboard, build_leaderboard
 from ucdver.spec.plugin import MethodSpec, MetricSpec
 from ucdver.stats.intervals import sum_interval, t_interval
+from ucdver_emotion.metrics.specs import METRICS as EMOTION_METRICS
 
 Scores = dict[str, list[list[Score]]]
 
@@ -274,3 +275,25 @@ def test_methods_that_lack_the_same_share_a_sentence_and_what_to_type_is_said_on
     assert "a, b are not ranked: T1 missing (lacks the data set fi)." in board.footnotes
     told = footnotes(replace(board, absent={"fi": "data set 'fi' is not on this machine; ucdver data add fi"}))
     assert told[-1] == "data set 'fi' is not on this machine; ucdver data add fi."
+
+
+def test_options_that_methods_share_are_told_once(tmp_path: Path) -> None:
+    runs = write_fake_runs(tmp_path, {"a": [[8, 9]], "b": [[9, 9]], "c": [[7, 9]]})
+    methods = {"a": {"hidden": 8}, "b": {"hidden": 8}, "c": {"hidden": 9}}
+    plan = runs.plan.model_copy(update={"suite": runs.plan.suite.model_copy(update={"methods": methods})})
+    notes = [note for note in build_leaderboard(runs.store, runs.registry, plan).footnotes if "hidden" in note]
+    assert sorted(notes) == ["b, a: hidden = 8.", "c: hidden = 9."]
+
+
+def test_one_run_that_lacks_what_a_metric_reads_takes_no_column_from_the_others(tmp_path: Path) -> None:
+    """Runs from before the data set had soft labels: their method is partial, and the rest is ranked."""
+    runs = write_fake_runs(tmp_path, {"a": [[8, 9]], "b": [[9, 9]]})
+    for entry in runs.plan.entries:
+        if (entry.method, entry.seed) != ("b", 1):
+            found = runs.store.predictions(entry.key)
+            soft = np.full((len(found), 4), 0.25, dtype=np.float32)
+            runs.store.write_predictions(entry.key, replace(found, soft=soft))
+    metric = next(m for m in EMOTION_METRICS if m.name == "kl_divergence")
+    runs.registry.metrics.add(metric.name, metric, "ucdver_emotion")
+    board = build_leaderboard(runs.store, runs.registry, runs.plan, "kl_divergence")
+    assert board.columns[0].applicable and board.ranks == {"a": 1.0, "b": None}
