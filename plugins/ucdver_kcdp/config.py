@@ -112,12 +112,12 @@ class KCDPConfig(MethodConfig):
             )
         if self.uses_cache and self.knowledge == "none" and not self.has_plain_features:
             raise ValueError("cached features without knowledge are of CLIP's empty prompt: set cached = false")
-        if self.cached_latents and self.uses_cache:
-            raise ValueError("cached features need no latents: set cached = false, or cached_latents = false")
         if self.text_model and self.text_encoder != "minilm":
             raise ValueError(f"text_model is the folder of a MiniLM, and text_encoder is '{self.text_encoder}'")
         if self.cached_latents and self.latent == "scaled_sample":
             raise ValueError("latents that are computed once are the posterior's mean: set latent = 'scaled'")
+        if self.cached_latents and self.uses_cache:
+            raise ValueError("cached features need no latents: set cached = false, or cached_latents = false")
         if self.knowledge_form != "mean" and self.text_encoder != "clip":
             raise ValueError("other forms of the knowledge are CLIP's: set knowledge_form = 'mean'")
         if self.uses_cache and self.knowledge_form in ("summed", "fused"):

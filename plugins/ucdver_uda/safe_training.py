@@ -25,7 +25,7 @@ def collapsed(diversity: Tensor, before: Tensor, min_width: int = MIN_WIDTH) -> 
 
     At level l the T steps are cut into 2^l equal parts, what is left over at the front being left out; it falls when
     the mean of one part is more than 1 below the mean of the part before it, the first of all being compared with the
-    last part of the interval `before` [T], which is NaN where there is none. Parts are `min_width` steps at least.
+    last part of the interval `before` [T], which is -inf where there is none. Parts are `min_width` steps at least.
     """
     fallen = [torch.zeros((), dtype=torch.bool, device=diversity.device)]
     for level in range(LEVELS + 1):
@@ -61,7 +61,7 @@ class SafeTraining(nn.Module):
         self.interval = max(MIN_WIDTH, total_steps // INTERVALS)
         self.register_buffer("snapshot", _flat(network))
         self.register_buffer("history", torch.zeros(self.interval))
-        self.register_buffer("before", torch.full((self.interval,), torch.nan))
+        self.register_buffer("before", torch.full((self.interval,), -torch.inf))
         self.register_buffer("began", torch.zeros(()))
         self.register_buffer("length", torch.full((), float(self.interval)))
 

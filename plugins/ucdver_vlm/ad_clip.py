@@ -71,9 +71,9 @@ class ADCLIP(ClipMethod):
 
         @model_validator(mode="after")
         def _check_texts(self) -> ADCLIP.Config:
-            given = sorted({"prompts", "templates", "picture"} & self.model_fields_set)
-            if given:
-                raise ValueError(f"its prompts are learnt: {given[0]} says nothing to it, leave it out")
+            for name in ("prompts", "templates", "picture"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"its prompts are learnt: {name} says nothing to it, leave it out")
             return self
 
     config: Config

@@ -124,7 +124,8 @@ def test_every_method_gets_the_same_budget_and_the_rules_choice_is_run_with_all_
         (want,) = [c.options for c in tuning.chosen if c.method == entry.method]
         assert record is not None and want.items() <= record.spec.method.config.items()
     board = build_leaderboard(bench.store, bench.registry, plan, selection="infomax")
-    assert any("mcc: tuned = by infomax among 3 configurations" in note for note in board.footnotes)
+    (told,) = [note for note in board.footnotes if "tuned = by infomax among 3 configurations" in note]
+    assert sorted(told.partition(":")[0].split(", ")) == ["deep_coral", "mcc"]
     for spread in spreads(tuning):
         assert spread.draws == 3 and spread.low is not None and spread.high is not None
         assert spread.default is not None and spread.low <= spread.default <= spread.high

@@ -160,7 +160,7 @@ def test_swad_needs_held_out_images() -> None:
 
 
 def test_a_fall_of_diversity_is_noticed_at_any_level() -> None:
-    steady, nothing = torch.full((32,), 6.0), torch.full((32,), torch.nan)
+    steady, nothing = torch.full((32,), 6.0), torch.full((32,), -torch.inf)
     assert not collapsed(steady, nothing, 2)
     fallen = torch.cat([steady[:16], steady[16:] - 2])
     assert collapsed(fallen, nothing, 2)
