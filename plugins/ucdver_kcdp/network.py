@@ -71,16 +71,13 @@ class KCDPNetwork(nn.Module):
     """
 
     nothing: Tensor
-    nothing_mask: Tensor
 
     def __init__(self, task: TaskInfo, config: KCDPConfig, aligned: bool) -> None:
         super().__init__()
         self.config = config
         # Frozen, and needed for a handful of texts: it is asked once and let go.
         encoder = load_text_encoder(config.text_encoder, _text_model(config), torch.device("cpu"))
-        nothing, real = encoder.encode([""])
-        self.register_buffer("nothing", nothing, persistent=False)
-        self.register_buffer("nothing_mask", real, persistent=False)
+        self.register_buffer("nothing", encoder.encode([""])[0], persistent=False)
         tokens = self.nothing.shape[1] if not config.knowledge_extra else task.extras[config.knowledge_extra][0]
         if config.knowledge in ("caption", "triples"):
             tokens //= 2
@@ -146,7 +143,8 @@ class KCDPNetwork(nn.Module):
 
     def _knowledge(self, extras: Mapping[str, Tensor], count: int) -> Knowledge:
         if not self.config.knowledge_extra:
-            return Knowledge(self.nothing.expand(count, -1, -1), self.nothing_mask.expand(count, -1))
+            # All of the empty prompt counts, its padding too, which the U-Net attends to as well.
+            return Knowledge(self.nothing.expand(count, -1, -1), self.nothing.new_ones(count, self.nothing.shape[1]))
         known = Knowledge.unpack(extras[self.config.knowledge_extra])
         if self.config.knowledge == "caption":
             return known.caption()

@@ -99,7 +99,7 @@ _UDA = (
         "adda:ADDA",
         "a target encoder moved until a discriminator takes it for the source's",
         "Tzeng et al., Adversarial Discriminative Domain Adaptation, CVPR 2017",
-        "",
+        "needs_layers",
     ),
     (
         "deep_jdot",

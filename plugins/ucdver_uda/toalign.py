@@ -13,6 +13,9 @@ from ucdver_uda.domain_discriminator import DomainDiscriminator, domain_loss
 from ucdver_uda.entropy import certainty_weights
 from ucdver_uda.gradient_reversal import reversal_coefficient, reverse_gradient
 
+#: Squared length of a product that still says in which direction it points: below it scale and gradient overflow.
+LEAST_ENERGY = 1e-16
+
 
 def positive_features(features: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     """Return s_i * w_{y_i} * f_i, [n, d]: the part of each source feature that speaks for its class.
@@ -24,8 +27,8 @@ def positive_features(features: Tensor, weight: Tensor, labels: Tensor) -> Tenso
     features = at_least_float32(features)
     product = features * at_least_float32(weight.detach()[labels])
     before, after = features.square().sum(1), product.square().sum(1)
-    # Where a feature has nothing in common with its class the product is 0 and stays 0, without a gradient.
-    shared = (before > 0) & (after > 0)
+    # Where a feature has next to nothing in common with its class the product is 0, without a gradient.
+    shared = after > LEAST_ENERGY
     scale = (before.where(shared, 1.0) / after.where(shared, 1.0)).sqrt() * shared
     return product * scale.unsqueeze(1)
 

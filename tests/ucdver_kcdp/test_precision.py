@@ -75,13 +75,3 @@ def test_what_is_frozen_stays_in_eval_mode(mode: str, trains: bool) -> None:
     perceiver = made.network.perceiver
     assert isinstance(perceiver, DiffusionPerceiver)
     assert not perceiver.vae.training and perceiver.unet.training is trains
-
-
-def test_the_padding_of_the_empty_prompt_is_not_taken_for_knowledge() -> None:
-    """Without knowledge the mask is that of the empty prompt's tokens."""
-    made = method(knowledge="none")
-    known = made.network._knowledge({}, 3)
-    assert known.mask.shape == known.tokens.shape[:2]
-    assert torch.equal(known.mask, made.network.nothing_mask.expand(3, -1))
-    silent = known.tokens.abs().sum(2) == 0
-    assert not known.mask[silent].any()

@@ -54,7 +54,9 @@ def test_tent_needs_a_normalisation_layer_beside_a_frozen_backbone(tmp_path: Pat
     assert (status == "planned") is fits and ("a linear head on frozen features has none" in reason) is not fits
 
 
-@pytest.mark.parametrize(("method", "protocol"), [("mcd", "uda"), ("shot", "sfda"), ("shot_im", "sfda")])
+@pytest.mark.parametrize(
+    ("method", "protocol"), [("mcd", "uda"), ("adda", "uda"), ("shot", "sfda"), ("shot_im", "sfda")]
+)
 @pytest.mark.parametrize(("bottleneck", "fits"), [(0, False), (8, True)])
 def test_what_moves_features_needs_some_that_move(
     tmp_path: Path, method: str, protocol: str, bottleneck: int, fits: bool

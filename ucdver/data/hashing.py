@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
 
 _ARRAYS = ".npz"
+#: How files are hashed that hold many pictures; facts that were kept under another version are found anew.
+PACKED_VERSION = 2
 
 
 def hash_file(path: Path) -> str:
@@ -18,8 +21,8 @@ def hash_file(path: Path) -> str:
     if path.suffix == _ARRAYS:
         try:
             return _hash_members(path)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError):
-            # Damaged: whoever reads it will say so, and until then it is what it is.
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError):
+            # Damaged or locked: whoever reads it will say so, and until then it is what it is.
             pass
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from ucdver.data.decode import DECODE_VERSION, open_grey
-from ucdver.data.hashing import hash_file
+from ucdver.data.hashing import PACKED_VERSION, hash_file
 from ucdver.data.paths import Found
 from ucdver.data.perceptual import HASH_VERSION, perceptual_hash
 from ucdver.data.scan_cache import Facts, ScanCache, Stamp
@@ -51,7 +51,7 @@ class Scan:
 
 def scan_header(spec: DatasetSpec, root: Path) -> dict[str, str]:
     """Return what the facts about a data set's files depend on besides the files."""
-    drawn_by = f"{spec.loader} of {spec.version}" if spec.loader else ""
+    drawn_by = f"{spec.loader} of {spec.version}, packed {PACKED_VERSION}" if spec.loader else ""
     return {"scan": f"1.{DECODE_VERSION}.{HASH_VERSION}", "root": str(root), "loader": drawn_by}
 
 

@@ -19,8 +19,8 @@ class Facts:
     """What one reading of a file gave.
 
     Attributes:
-        sha256: of the file's bytes; of the pixels, where a loader drew the picture; empty where the system would
-            not give the file.
+        sha256: of the file, as `hash_file` has it; of the pixels, where a loader drew the picture; empty where the
+            system would not give the file.
         width, height: in pixels as the picture is shown; 0 where no picture was decoded.
         phash: what `perceptual_hash` gave, or None.
         problem: why it cannot be decoded; empty where it can.

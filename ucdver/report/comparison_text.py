@@ -136,7 +136,7 @@ def _cells(found: Comparison) -> str:
     counts = [gap.cells for gap in found.gaps.values() if gap is not None]
     if not counts:
         return "methods and columns"
-    return f"the {counts[0]} pairs of method and column that every rule has"
+    return f"the {counts[0]} pairs of method and column that every rule with any has"
 
 
 def _aligned(line: list[str], widths: list[int]) -> list[str]:
