@@ -5,12 +5,10 @@ import pytest
 from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
-from ucdver.data.images import drawing_sha256
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError
 from ucdver.plugins import load_registry, reset
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.runs.absent import part_absent_targets
-from ucdver.runs.backbone import feature_key
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.restrict import restrict
 from ucdver.runs.schedule import schedule
@@ -202,33 +200,6 @@ def test_what_ended_before_is_run_again_as_the_policy_says(plan: Planner, tmp_pa
     assert [item.state for item in schedule(specs, store, "never")] == ["cached", "failed", "not run"]
 
 
-LOCAL = """\
-from ucdver import Method, MethodSpec, hookimpl
-
-
-class Mine(Method):
-    def step(self, batch, progress):
-        return {"total": self(batch.sources.images).square().mean() * 1}
-
-
-@hookimpl
-def ucdver_methods():
-    return [MethodSpec(name="mine", version="1", target="ucdver_local:Mine", settings=("uda",), summary="mine")]
-"""
-
-
-def test_an_edit_of_a_local_method_moves_its_key(tmp_path: Path, home: Path) -> None:
-    keys = []
-    for text in (LOCAL, LOCAL.replace("* 1", "* 2"), LOCAL):
-        (tmp_path / "ucdver_local.py").write_text(text)
-        reset()
-        registry = load_registry(tmp_path)
-        cut = restrict(suite(tmp_path), registry, methods=("mine",))
-        keys.append(make_plan(cut, registry, Catalog(registry, home)).runs[0].key())
-    assert keys[0] != keys[1]
-    assert keys[0] == keys[2]
-
-
 def test_another_label_map_or_another_drawing_moves_the_key(plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = plan().runs[0]
     assert spec.model_copy(update={"labels": {"toy": "m:123456789abc"}}).key() != spec.key()
@@ -249,34 +220,6 @@ def test_another_protocol_keeps_the_budget_and_names_the_suite_after_it(tmp_path
         restrict(suite(tmp_path), load_registry(), protocol="uda_groupd")
 
 
-EDITED = """\
-from ucdver import BackboneSpec, hookimpl
-from ucdver.backbones.convnet import build
-
-
-@hookimpl
-def ucdver_backbones():
-    return [BackboneSpec(name="mine", target="ucdver_local:build_mine", weights=("none",), summary="a test")]
-
-
-def build_mine(name, weights, channels):
-    return build("convnet_s", weights, channels)
-"""
-
-
-def test_an_edited_backbone_is_another_run_with_other_features(tmp_path: Path, home: Path) -> None:
-    keys = []
-    for text in (EDITED, EDITED, f"{EDITED}# an edit\n"):
-        (tmp_path / "ucdver_local.py").write_text(text)
-        (tmp_path / "small.toml").write_text(SUITE.replace("convnet_s@none", "mine@none"))
-        reset()
-        registry = load_registry(tmp_path)
-        made = make_plan(load_suite(str(tmp_path / "small.toml"), registry), registry, Catalog(registry, home))
-        keys.append((made.runs[0].key(), feature_key(made.runs[0])))
-    assert keys[0] == keys[1]
-    assert keys[0][0] != keys[2][0] and keys[0][1] != keys[2][1]
-
-
 def test_pictures_that_a_source_shows_too_are_told_under_the_table(tmp_path: Path, home: Path, plan: Planner) -> None:
     assert plan(SUITE).remembered.shared == {}
     # The same pictures under another name.
@@ -289,29 +232,3 @@ def test_pictures_that_a_source_shows_too_are_told_under_the_table(tmp_path: Pat
     assert made.remembered.shared == {"two": 60}
     board = build_leaderboard(RunStore(tmp_path / "runs"), registry, made.remembered)
     assert any(note.startswith("two: 60 pictures of the target are in a source too") for note in board.footnotes)
-
-
-DRAWN = """\
-from ucdver import DatasetSpec, hookimpl
-from ucdver.testing.toys import read
-
-
-def load(root):
-    raise NotImplementedError
-
-
-@hookimpl
-def ucdver_datasets():
-    words = {"summary": "drawn here", "licence": "none", "obtain": "draw it"}
-    return [DatasetSpec(name="drawn_here", version="1", reader="ucdver_local:read", loader="ucdver_local:load",
-                        domains=("x",), label_spaces=("toy3",), **words)]
-"""
-
-
-def test_an_edited_loader_draws_other_pictures(tmp_path: Path, home: Path) -> None:
-    drawings = []
-    for text in (DRAWN, DRAWN, f"{DRAWN}# an edit\n"):
-        (tmp_path / "ucdver_local.py").write_text(text)
-        reset()
-        drawings.append(drawing_sha256(load_registry(tmp_path).datasets.get("drawn_here")))
-    assert drawings[0] == drawings[1] != drawings[2]

@@ -22,7 +22,7 @@ def check_whole(folder: Path, what: str, report: Mapping[str, Any], unused: tupl
     Raises:
         WeightsError: it lacks a weight, or has one of another shape.
     """
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(unused or ("\0",)))
+    missing = sorted(name for name in report["missing_keys"] if not name.startswith(unused))
     missing += [str(entry[0]) for entry in report["mismatched_keys"]]
     if missing:
         count = "1 weight" if len(missing) == 1 else f"{len(missing)} weights in all"

@@ -1,0 +1,94 @@
+"""Code beside a suite is part of what its runs are known by: whoever edits it gets other keys."""
+
+from pathlib import Path
+
+from support.small_suite import SUITE
+
+from ucdver.data.catalog import Catalog
+from ucdver.data.images import drawing_sha256
+from ucdver.plugins import load_registry, reset
+from ucdver.runs.backbone import feature_key
+from ucdver.runs.plan import make_plan
+from ucdver.runs.restrict import restrict
+from ucdver.spec.suite_file import load_suite
+
+LOCAL = """\
+from ucdver import Method, MethodSpec, hookimpl
+
+
+class Mine(Method):
+    def step(self, batch, progress):
+        return {"total": self(batch.sources.images).square().mean() * 1}
+
+
+@hookimpl
+def ucdver_methods():
+    return [MethodSpec(name="mine", version="1", target="ucdver_local:Mine", settings=("uda",), summary="mine")]
+"""
+
+
+def test_an_edit_of_a_local_method_moves_its_key(tmp_path: Path, home: Path) -> None:
+    keys = []
+    for text in (LOCAL, LOCAL.replace("* 1", "* 2"), LOCAL):
+        (tmp_path / "ucdver_local.py").write_text(text)
+        reset()
+        registry = load_registry(tmp_path)
+        (tmp_path / "small.toml").write_text(SUITE)
+        cut = restrict(load_suite(str(tmp_path / "small.toml"), registry), registry, methods=("mine",))
+        keys.append(make_plan(cut, registry, Catalog(registry, home)).runs[0].key())
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]
+
+
+EDITED = """\
+from ucdver import BackboneSpec, hookimpl
+from ucdver.backbones.convnet import build
+
+
+@hookimpl
+def ucdver_backbones():
+    return [BackboneSpec(name="mine", target="ucdver_local:build_mine", weights=("none",), summary="a test")]
+
+
+def build_mine(name, weights, channels):
+    return build("convnet_s", weights, channels)
+"""
+
+
+def test_an_edited_backbone_is_another_run_with_other_features(tmp_path: Path, home: Path) -> None:
+    keys = []
+    for text in (EDITED, EDITED, f"{EDITED}# an edit\n"):
+        (tmp_path / "ucdver_local.py").write_text(text)
+        (tmp_path / "small.toml").write_text(SUITE.replace("convnet_s@none", "mine@none"))
+        reset()
+        registry = load_registry(tmp_path)
+        made = make_plan(load_suite(str(tmp_path / "small.toml"), registry), registry, Catalog(registry, home))
+        keys.append((made.runs[0].key(), feature_key(made.runs[0])))
+    assert keys[0] == keys[1]
+    assert keys[0][0] != keys[2][0] and keys[0][1] != keys[2][1]
+
+
+DRAWN = """\
+from ucdver import DatasetSpec, hookimpl
+from ucdver.testing.toys import read
+
+
+def load(root):
+    raise NotImplementedError
+
+
+@hookimpl
+def ucdver_datasets():
+    words = {"summary": "drawn here", "licence": "none", "obtain": "draw it"}
+    return [DatasetSpec(name="drawn_here", version="1", reader="ucdver_local:read", loader="ucdver_local:load",
+                        domains=("x",), label_spaces=("toy3",), **words)]
+"""
+
+
+def test_an_edited_loader_draws_other_pictures(tmp_path: Path, home: Path) -> None:
+    drawings = []
+    for text in (DRAWN, DRAWN, f"{DRAWN}# an edit\n"):
+        (tmp_path / "ucdver_local.py").write_text(text)
+        reset()
+        drawings.append(drawing_sha256(load_registry(tmp_path).datasets.get("drawn_here")))
+    assert drawings[0] == drawings[1] != drawings[2]
