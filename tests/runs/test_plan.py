@@ -66,6 +66,16 @@ def test_a_method_is_not_applicable_to_a_backbone_or_to_features_that_it_cannot_
         assert not_applicable(frozen, name) == reason
 
 
+def test_own_updates_have_no_scaled_losses_and_so_no_float16(plan: Planner) -> None:
+    methods = SUITE.replace('"target_only"', '"mcd"')
+    half = plan(methods.replace("[recipe]", '[recipe]\nprecision = "float16"'))
+    assert {spec.method.name for spec in half.runs} == {"source_only"}
+    assert "bfloat16" in not_applicable(half, "mcd")
+    assert "mcd" in {
+        spec.method.name for spec in plan(methods.replace("[recipe]", '[recipe]\nprecision = "bfloat16"')).runs
+    }
+
+
 def test_a_task_without_its_data_is_missing_and_the_others_are_planned(plan: Planner) -> None:
     digits = """
 [[task]]

@@ -74,7 +74,14 @@ def build(kind: type[Method], run: RunSpec) -> Method:
     return kind(info, PrecomputedFeatures(5), kind.Config())
 
 
-def train(kind: type[Method], run: RunSpec, folder: Path, seconds: float = 1e9, stop_at: int | None = None) -> Method:
+def train(
+    kind: type[Method],
+    run: RunSpec,
+    folder: Path,
+    seconds: float = 1e9,
+    stop_at: int | None = None,
+    reports: int = 1000,
+) -> Method:
     folder.mkdir(exist_ok=True)
 
     def observe(done: int, total: int, losses: Mapping[str, float]) -> None:
@@ -84,7 +91,7 @@ def train(kind: type[Method], run: RunSpec, folder: Path, seconds: float = 1e9, 
     with scoped_seed("test"):
         method = build(kind, run)
         loop = Loop(
-            run, method, data(), torch.device("cpu"), folder, LoopOptions(checkpoint_seconds=seconds, reports=1000)
+            run, method, data(), torch.device("cpu"), folder, LoopOptions(checkpoint_seconds=seconds, reports=reports)
         )
         try:
             loop.run(observe)

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -6,13 +7,15 @@ import torch
 from support.small_loops import SFDA, UDA, Plain, build, data, equal, spec, train
 from torch import Tensor
 
+from ucdver.backbones.base import Backbone
 from ucdver.data.batches import Batch
 from ucdver.errors import DataError, NonFiniteLossError, SpecError
-from ucdver.methods.base import Method, ParameterGroup, Views
+from ucdver.methods.base import Method, MethodConfig, ParameterGroup, Prediction, TaskInfo, Views
 from ucdver.seeds import scoped_seed
 from ucdver.spec.protocol import Phase
 from ucdver.spec.recipe import OptimRecipe
 from ucdver.train.checkpoint import load_checkpoint
+from ucdver.train.guard import LossGuard
 from ucdver.train.loop import Loop, LoopOptions
 
 
@@ -82,6 +85,37 @@ def test_what_an_earlier_phase_made_is_there_after_a_resume(tmp_path: Path) -> N
     assert [p.requires_grad for p in whole.parameters()] == [p.requires_grad for p in resumed.parameters()]
 
 
+class Draws(Plain):
+    """Draws where a phase starts and where it predicts, and reads its predictions at each epoch."""
+
+    wants_views = True
+
+    def __init__(self, task: TaskInfo, backbone: Backbone, config: MethodConfig) -> None:
+        super().__init__(task, backbone, config)
+        self.register_buffer("mean", torch.zeros(()))
+
+    def start_phase(self, phase: str) -> None:
+        if phase != "source":
+            torch.nn.init.normal_(self.head.weight, std=0.01)
+
+    def predict(self, images: Tensor, extras: Mapping[str, Tensor]) -> Prediction:
+        found = super().predict(images, extras)
+        return Prediction(found.features, found.logits + torch.rand_like(found.logits))
+
+    def on_epoch(self, views: Views | None, epoch: int) -> None:
+        shown = views and (views.source or views.target)
+        assert shown is not None
+        self.mean.copy_(shown.logits.mean())
+
+
+@pytest.mark.parametrize("stop_at", [5, 6, 7, 10])
+def test_what_is_drawn_outside_a_step_is_the_same_after_a_stop(tmp_path: Path, stop_at: int) -> None:
+    run = spec(SFDA, "sfda")
+    whole = train(Draws, run, tmp_path / "whole")
+    train(Draws, run, tmp_path / "cut", seconds=0 if stop_at != 7 else 1e9, stop_at=stop_at)
+    assert equal(whole, train(Draws, run, tmp_path / "cut"))
+
+
 def test_training_learns_and_the_log_says_so(tmp_path: Path) -> None:
     run = spec(steps=150, dropout=0.0, optim=OptimRecipe(lr=0.05))
     method = train(Plain, run, tmp_path / "run").eval()
@@ -111,6 +145,25 @@ def test_a_checkpoint_is_never_written_after_a_bad_loss(tmp_path: Path) -> None:
         train(Explodes, spec(), tmp_path / "run", seconds=0)
     saved = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
     assert saved["step"] == 7
+
+
+class Alternately(Explodes):
+    """Has a third term at every other step."""
+
+    def step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        losses = super().step(batch, progress)
+        return losses if batch.step % 2 else {**losses, "third": losses["total"]}
+
+
+def test_steps_of_different_terms_are_watched_without_waiting_for_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    check = LossGuard.check
+    monkeypatch.setattr(LossGuard, "check", lambda self: (asked.append(0), check(self))[1])
+    with pytest.raises(NonFiniteLossError, match=r"at step 7: total = [0-9.]+, extra = nan; lower"):
+        train(Alternately, spec(), tmp_path / "run", seconds=1e9, reports=1)
+    assert len(asked) == 1
 
 
 class NoTotal(Plain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ucdver.methods.source_only import SourceOnly
 from ucdver.seeds import scoped_seed
+from ucdver.spec.protocol import Protocol
 from ucdver.train.loop import Loop, LoopOptions
 
 
@@ -34,3 +36,33 @@ def test_source_only_ends_where_the_source_does_and_is_looked_at_to_the_end(tmp_
     assert [name for name in alone if not torch.equal(alone[name], left[name])] == []
     again, _, _ = trained("sfda", 16, tmp_path / "left")
     assert [name for name in again if not torch.equal(again[name], left[name])] == []
+
+
+def test_a_phase_that_was_passed_over_before_a_stop_is_not_looked_at_again(tmp_path: Path) -> None:
+    spec = run_spec("uda", 12)
+    shown = [(True, False), (False, True), (True, True)]
+    phases = [{"name": f"p{i}", "source": s, "target": t, "share": 1 / 3} for i, (s, t) in enumerate(shown)]
+    protocol = Protocol.model_validate({**spec.protocol.model_dump(), "phases": phases, "checkpoints": 2})
+    spec = spec.model_copy(update={"protocol": protocol})
+    seen: dict[str, list[Tensor]] = {"whole": [], "cut": []}
+
+    def go(folder: str, stop_at: int | None) -> None:
+        def observe(done: int, total: int, losses: dict[str, float]) -> None:
+            if done == stop_at:
+                raise KeyboardInterrupt
+
+        (tmp_path / folder).mkdir(exist_ok=True)
+        with scoped_seed("test"):
+            method = make(SourceOnly, "uda", {}, 12)
+            options = LoopOptions(checkpoint_seconds=0)
+            loop = Loop(
+                spec, method, pictures("uda"), torch.device("cpu"), tmp_path / folder, options, reads_target=False
+            )
+            with suppress(KeyboardInterrupt):
+                loop.run(observe, lambda done: seen[folder].append(method.head.weight.detach().clone()))
+
+    go("whole", None)
+    go("cut", 10)
+    go("cut", None)
+    assert len(seen["whole"]) == len(seen["cut"]) == 1
+    assert torch.equal(seen["whole"][0], seen["cut"][0])

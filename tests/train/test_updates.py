@@ -63,3 +63,18 @@ def test_a_group_with_multiplier_zero_does_not_move(tmp_path: Path) -> None:
 def test_bfloat16_trains_on_a_cpu(tmp_path: Path) -> None:
     method = train(Plain, spec(precision="bfloat16", steps=20), tmp_path / "run")
     assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in method.parameters())
+
+
+class AlternatesInPart(Alternates):
+    """Notes in what precision its products come out."""
+
+    def manual_step(self, batch: Batch, progress: float, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+        self.dtype = self(batch.sources.images).dtype
+        return super().manual_step(batch, progress, optimiser)
+
+
+def test_own_updates_are_made_in_the_precision_of_the_recipe(tmp_path: Path) -> None:
+    assert train(AlternatesInPart, spec(), tmp_path / "full").dtype == torch.float32
+    method = train(AlternatesInPart, spec(precision="bfloat16"), tmp_path / "half")
+    assert method.dtype == torch.bfloat16
+    assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in method.parameters())

@@ -75,7 +75,9 @@ class Attempt:
     def add_outputs(self, observe: Observer) -> None:
         """Save what selection rules read of a run that is done, with the weights that it left; nothing is trained."""
         method, data = self.trained(observe)
-        self._writer(method, data).save(self.spec.protocol.steps)
+        steps = self.spec.protocol.steps
+        with scoped_seed("checkpoint", self.spec.seed, steps):
+            self._writer(method, data).save(steps)
 
     def trained(self, observe: Observer) -> tuple[Method, TaskData]:
         """Return the method of a run that is done, with the weights that it left, and the run's data."""
@@ -139,10 +141,12 @@ class Attempt:
         views |= {f"target_test:{name}": view for name, view in data.target_test.items()}
         if data.target_train is not None and self.leaves_outputs:
             views["target_train"] = data.target_train
-        return {
-            name: predict_all(method, view.images, self.device, self.precision, view.extras)
-            for name, view in views.items()
-        }
+        # Seeded for a method that draws to predict: what it drew in training is not known to a run gone on with.
+        with scoped_seed("checkpoint", self.spec.seed, self.spec.protocol.steps):
+            return {
+                name: predict_all(method, view.images, self.device, self.precision, view.extras)
+                for name, view in views.items()
+            }
 
     def _writer(self, method: Method, data: TaskData) -> OutputWriter:
         oracle = self.registry.methods.get(self.spec.method.name).oracle

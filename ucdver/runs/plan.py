@@ -240,5 +240,7 @@ def _not_applicable(suite: Suite, registry: Registry, name: str, task: Task) -> 
         return f"{name} needs images, and with frozen = true the recipe gives it features"
     if spec.backbones and backbone not in spec.backbones:
         return f"{name} is not defined for the backbone '{backbone}' (only for {', '.join(spec.backbones)})"
+    if suite.recipe.precision == "float16" and method_class(registry, name).manual_optimisation:
+        return f"{name} makes its own updates, without the scaled losses that float16 needs (bfloat16 needs none)"
     reason = load_callable(spec.unfit, f"method '{name}'")(task, suite.recipe) if spec.unfit else ""
     return f"{name} {reason}" if reason else ""

@@ -96,13 +96,15 @@ class Loop:
             zip(self.spec.protocol.phases, self.spec.protocol.phase_steps(), strict=True)
         ):
             if not phase.source and not self.reads_target:
-                self._pass_over(number, done, steps)
+                # Before a checkpoint that is gone on from, it was looked at in the first go, with weights long gone.
+                if saved is None or saved.phase < number:
+                    self._pass_over(number, done, steps)
             elif saved is None or saved.phase <= number:
                 resume = saved if saved is not None and saved.phase == number else None
                 self._run_phase(number, phase, steps, done, resume, observe)
             else:
                 # What an earlier phase made or froze must be there before its weights are loaded.
-                self.method.start_phase(phase.name)
+                self._start_phase(number, phase)
                 build_optimiser(self.method, self.optim)
             done += steps
         return self.seconds
@@ -110,8 +112,8 @@ class Loop:
     def _run_untrained(self, observe: Observer) -> float:
         """Make no step, for a method that only predicts: draw no batch, and let the caller look where it wants to."""
         phases, steps = self.spec.protocol.phases, self.spec.protocol.phase_steps()
-        for phase in phases:
-            self.method.start_phase(phase.name)
+        for number, phase in enumerate(phases):
+            self._start_phase(number, phase)
         for done in sorted(self.points):
             self._look(done, len(phases) - 1)
         save_checkpoint(
@@ -130,12 +132,12 @@ class Loop:
         saved = load_checkpoint(path, self.key)
         if saved is None:
             raise DataError(f"{path} is gone", "run it again with --rerun always")
-        for phase in self.spec.protocol.phases[: saved.phase + 1]:
+        for number, phase in enumerate(self.spec.protocol.phases[: saved.phase + 1]):
             # What a phase makes or freezes must be there before its weights are loaded.
             if not self.method.trains:
-                self.method.start_phase(phase.name)
+                self._start_phase(number, phase)
             elif phase.source or self.reads_target:
-                self.method.start_phase(phase.name)
+                self._start_phase(number, phase)
                 build_optimiser(self.method, self.optim)
         self.method.load_state_dict(saved.method)
 
@@ -146,6 +148,11 @@ class Loop:
         shown = zip(protocol.phases, protocol.phase_steps(), strict=True)
         return sum(steps for phase, steps in shown if phase.source or self.reads_target)
 
+    def _start_phase(self, number: int, phase: Phase) -> None:
+        """Call `start_phase`, whose draws are the same after a stop as without one."""
+        with scoped_seed("phase", self.seed, number):
+            self.method.start_phase(phase.name)
+
     def _pass_over(self, number: int, before: int, steps: int) -> None:
         """Make no step, and have the method looked at where the protocol says so."""
         for done in sorted(self.points):
@@ -155,7 +162,7 @@ class Loop:
     def _run_phase(
         self, number: int, phase: Phase, steps: int, before: int, saved: Checkpoint | None, observe: Observer
     ) -> None:
-        self.method.start_phase(phase.name)
+        self._start_phase(number, phase)
         self.modules = tuple(self.method.modules())
         optimiser = build_optimiser(self.method, self.optim)
         scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
@@ -209,7 +216,8 @@ class Loop:
         self.target_rows = batch.target.ids if batch.has_target else None
         self.method.pseudo_labels = None
         if self.method.manual_optimisation:
-            return _checked(self.method, self.method.manual_step(batch, step / steps, optimiser))
+            with self._autocast():
+                return _checked(self.method, self.method.manual_step(batch, step / steps, optimiser))
         losses = self._losses(batch, step / steps)
         optimiser.zero_grad(set_to_none=True)
         scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
@@ -241,15 +249,19 @@ class Loop:
         return time.perf_counter() - began
 
     def _losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+        with self._autocast():
             return _checked(self.method, self.method.step(batch, progress))
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def _epoch(self, number: int, phase: Phase, epoch: int) -> None:
         """Call `on_epoch`, seeded apart from every step, with predictions only where the method wants them."""
         views = None
         if self.method.wants_views:
             shown = phase if self.reads_target else phase.model_copy(update={"target": False})
-            views = training_views(self.method, self.data, shown, self.device, self.precision)
+            with scoped_seed("views", self.seed, number, epoch):
+                views = training_views(self.method, self.data, shown, self.device, self.precision)
         seed_step(self.seed, number, -1 - epoch)
         self.method.on_epoch(views, epoch)
 
