@@ -87,6 +87,11 @@ def draw_bitmap(content: bytes, recipe: ImageRecipe, file: Path) -> Image.Image:
 
 def _checked_svg(content: bytes, file: Path) -> ElementTree.Element:
     """Parse an SVG and refuse what could load a file, run a script or hang on the machine's fonts."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # In another encoding the words looked for below would not be found.
+        raise DataError(f"{file} is not an SVG picture in UTF-8", _REFETCH) from error
     # No icon declares entities; without them a small file cannot unfold into a huge one.
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise DataError(f"{file} declares entities, which a picture of this data set never does", _REFETCH)

@@ -177,6 +177,12 @@ def test_what_an_annotator_may_not_return(tmp_path: Path, broken: str, says: str
         column(annotators.catalog(tmp_path), "width", options={"width": {"broken": broken}})
 
 
+def test_a_number_that_its_type_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotators.Width, "dtype", "int32")
+    with pytest.raises(PluginError, match="gave a number that int32 cannot hold"):
+        column(annotators.catalog(tmp_path), "width", options={"width": {"broken": "wide"}})
+
+
 def test_versions_of_a_picture_need_an_axis_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = annotators.specs()
     viewed = [one.model_copy(update={"views": one.name == "width"}) for one in plain]
@@ -202,9 +208,14 @@ def test_runs_open_what_was_computed_or_say_why_not(tmp_path: Path) -> None:
     write_link(held.home, run, "width", PLAIN, made.file)
     np.testing.assert_array_equal(open_annotations(held.home, run, "width", PLAIN), made.values)
     assert made.file is not None
-    made.file.unlink()
-    with pytest.raises(DataError, match="is gone from"):
-        open_annotations(held.home, run, "width", PLAIN)
+    keys = made.file.with_name(f"{made.file.stem}.keys.npy")
+    for damage in (lambda: keys.write_bytes(b"\x93NUMPY and no more"), keys.unlink, made.file.unlink):
+        damage()
+        with pytest.raises(DataError, match=r"is gone from .*ucdver prepare"):
+            open_annotations(held.home, run, "width", PLAIN)
+        # What the error says to type mends it.
+        np.testing.assert_array_equal(column(held, "width").values, made.values)
+        np.testing.assert_array_equal(open_annotations(held.home, run, "width", PLAIN), made.values)
 
 
 def lines(held: Catalog, text: Callable[[str], str] = str.upper) -> list[str]:

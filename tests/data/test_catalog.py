@@ -11,6 +11,7 @@ import pytest
 from support import tiny_images
 
 from ucdver.data.catalog import Catalog
+from ucdver.data.manifest import Row
 from ucdver.errors import DataError, FetchError, PluginError
 
 FETCHED = tiny_images.spec(fetch="support.tiny_images:fetch")
@@ -77,6 +78,18 @@ def test_a_folder_that_is_not_this_data_set_is_refused_and_nothing_is_stored(tmp
     assert empty.status("tiny").state == "absent"
 
 
+def test_what_a_reader_stumbles_over_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = tiny_images.catalog(tmp_path)
+    for error in (TypeError("'int' object is not iterable"), AttributeError("no items")):
+
+        def read(root: Path, error: Exception = error) -> list[Row]:
+            raise error
+
+        monkeypatch.setattr(tiny_images, "read", read)
+        with pytest.raises(DataError, match=f"cannot be read from .*{error}"):
+            held.add("tiny", tmp_path / "tiny")
+
+
 def test_a_failed_second_reading_keeps_the_first(tmp_path: Path) -> None:
     held = tiny_images.catalog(tmp_path)
     (tmp_path / "bad").mkdir()
@@ -138,11 +151,13 @@ def test_a_failed_fetch_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_fetch_left_is_cleared_away(tmp_path: Path) -> None:
-    left = tmp_path / "home/fetched/.tmp-0123-tiny-1"
+    left, other = (tmp_path / f"home/fetched/.tmp-{'0123abcd' * 4}-{name}-1" for name in ("tiny", "my-tiny"))
     left.mkdir(parents=True)
+    # Of another data set, whose fetch may be under way.
+    other.mkdir()
     (left / "half.png").write_bytes(b"half")
     Catalog(tiny_images.registry(FETCHED), tmp_path / "home").ensure("tiny")
-    assert not left.exists()
+    assert not left.exists() and other.exists()
 
 
 def test_a_second_process_waits_for_the_first_and_finds_it_done(tmp_path: Path) -> None:

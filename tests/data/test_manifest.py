@@ -139,6 +139,7 @@ FAULTS = {
     "missing": ({"path": "pictures/none.png"}, "not a file"),
     "second id": ({"id": "plain/001"}, "more than one row"),
     "empty id": ({"id": ""}, "empty id"),
+    "half a character in its text": ({"text": "\ud83d"}, "text, topic or group is not UTF-8"),
 }
 
 

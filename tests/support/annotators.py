@@ -51,6 +51,7 @@ class Width(Annotator):
             "few": lengths[1:],
             "type": lengths.long(),
             "large": lengths * 1e6,
+            "wide": lengths.long() * 2**40,
         }
         if self.config.broken:
             return wrong[self.config.broken]

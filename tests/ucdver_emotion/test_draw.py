@@ -148,6 +148,8 @@ def test_entities_are_refused_before_parsing(draw: Drawer) -> None:
     bomb = f'<!DOCTYPE svg [<!ENTITY a "aaaa">]><svg {NS} viewBox="0 0 1 1">&a;</svg>'.encode()
     with pytest.raises(DataError, match="entities"):
         draw(bomb)
+    with pytest.raises(DataError, match="UTF-8"):
+        draw(bomb.decode().encode("utf-16"))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ class AnnotationStore:
 
     def read(self, keys: Sequence[RowKey]) -> Values | None:
         """Return the rows with these keys, tensors as a memory map; None where they are not there as a whole."""
-        return _read(self.domain_file(keys), len(keys))
+        path = self.domain_file(keys)
+        whole = _stored_keys(_keys_file(path)) == list(keys)
+        return _read(path, len(keys)) if whole else None
 
     def write_shard(self, keys: Sequence[RowKey], values: Values) -> None:
         """Keep rows that were computed just now."""
@@ -84,7 +86,7 @@ class AnnotationStore:
     def assemble(self, keys: Sequence[RowKey]) -> None:
         """Write the file of a domain, all of whose rows there are by now, and remove its shards."""
         path = self.domain_file(keys)
-        with atomic_path(path.with_name(f"{path.stem}.keys.npy")) as temporary:
+        with atomic_path(_keys_file(path)) as temporary:
             np.save(temporary, _as_array(keys), allow_pickle=False)
         places: dict[RowKey, list[int]] = {}
         for number, key in enumerate(keys):
@@ -132,6 +134,10 @@ class AnnotationStore:
 
 def _as_array(keys: Sequence[RowKey]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
+
+
+def _keys_file(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.keys.npy")
 
 
 def _stored_keys(path: Path) -> list[RowKey]:
@@ -201,8 +207,8 @@ def open_annotations(home: Path, spec: RunSpec, name: str, domain: Domain) -> np
     if file.is_absolute() or ".." in file.parts:
         raise DataError(f"{link} leads out of its folder", _AGAIN)
     path = home / "annotations" / file
-    keys = path.with_name(f"{path.stem}.keys.npy")
-    values = _read(path, len(np.load(keys, mmap_mode="r", allow_pickle=False))) if keys.is_file() else None
+    keys = _stored_keys(_keys_file(path))
+    values = _read(path, len(keys)) if keys else None
     if not isinstance(values, np.ndarray):
         raise DataError(f"{what} is gone from {path}, or damaged", _AGAIN)
     return values

@@ -42,6 +42,10 @@ def checked(annotator: ResolvedAnnotator, made: Annotator, items: list[Item], id
     wanted = np.dtype(made.dtype)
     if given.is_floating_point() != (wanted.kind == "f") or given.is_complex():
         raise PluginError(f"annotator '{name}' stores {made.dtype} and returned {given.dtype}")
+    if wanted.kind in "iu" and given.numel() and given.dtype is not torch.bool:
+        limits = np.iinfo(wanted)
+        if int(given.min()) < limits.min or int(given.max()) > limits.max:
+            raise PluginError(f"annotator '{name}' gave a number that {made.dtype} cannot hold")
     values = given.detach().cpu().to(getattr(torch, made.dtype)).numpy()
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(ids), -1).all(axis=1))
     if bad.size:

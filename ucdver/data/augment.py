@@ -1,7 +1,8 @@
 """Batched augmentation: one independent draw per sample, a handful of tensor operations per batch.
 
-The order is geometry, colour, noise, erasing, and one clamp at the end. Every field of the recipe reads draws
-of its own, so switching one on does not change what another does.
+The order is geometry, colour, noise, erasing, and one clamp at the end. Every field of the recipe reads draws of its
+own, so that switching one on does not change what another does; `noise` alone, with a draw a pixel, moves what is drawn
+after it in the same step.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Catalog:
         reader = load_callable(spec.reader, f"dataset '{spec.name}'")
         try:
             return list(reader(place.root, spec.options) if spec.options else reader(place.root))
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             problem = f"data set '{spec.name}' cannot be read from {place.root}: {type(error).__name__}: {error}"
             raise DataError(problem, spec.obtain) from error
 
@@ -213,7 +213,7 @@ class Catalog:
             raise DataError(f"{path} cannot be read: {error}", f"ucdver data add {dataset} --root DIR") from error
 
     def _fetch_into(self, spec: DatasetSpec, target: str, final: Path) -> None:
-        for left in final.parent.glob(f".tmp-*-{final.name}"):
+        for left in final.parent.glob(f".tmp-{'[0-9a-f]' * 32}-{final.name}"):
             shutil.rmtree(left)  # of a process that was killed: the lock is ours, so nobody is writing there
         temporary = final.with_name(f".tmp-{uuid.uuid4().hex}-{final.name}")
         temporary.mkdir()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from PIL import Image
 
 from ucdver.data.catalog import Catalog, how_to_get
 from ucdver.data.decode import DECODE_VERSION, fit_image, open_image
-from ucdver.data.manifest import Manifest, Row, file_part, hash_file, hash_files, row_digest
+from ucdver.data.manifest import Manifest, Row, file_part, hash_files, hash_of, row_digest
+from ucdver.data.threads import in_threads
 from ucdver.errors import DataError
 from ucdver.files import atomic_path, reserve, sweep
 from ucdver.registry import Registry, load_callable
@@ -127,7 +127,7 @@ def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Ro
             path = root / file_part(row.path)
             if not path.is_file():
                 raise _changed(spec, root, f"{path} is gone")
-            if row_digest(row, hash_file(path)) != manifest.digests[row.id]:
+            if row_digest(row, hash_of(spec, path)) != manifest.digests[row.id]:
                 raise _replaced(spec, root, path)
             return open_image(path, recipe)
 
@@ -174,8 +174,8 @@ def _decode(
         pixels = np.asarray(draw(rows[number]))
         array[number] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for done, _ in enumerate(pool.map(one, range(len(rows))), start=1):
-            if progress is not None:
-                progress(done, len(rows))
+    decoded = chain.from_iterable(in_threads(one, range(len(rows)), workers))
+    for done, _ in enumerate(decoded, start=1):
+        if progress is not None:
+            progress(done, len(rows))
     array.flush()

@@ -7,8 +7,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ import pyarrow.parquet as pq
 from ucdver.data.hashing import file_part, hash_file, path_digest
 from ucdver.data.paths import find_files
 from ucdver.data.scan_cache import Facts
+from ucdver.data.threads import in_threads
 from ucdver.errors import DataError, suggestion
 from ucdver.files import atomic_path
 from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.labels import LabelSpace
 from ucdver.spec.plugin import DatasetSpec
 
-__all__ = ["SPLITS", "Manifest", "Row", "check_row", "check_rows", "file_part", "hash_file", "hash_files", "row_digest"]
+__all__ = ["SPLITS", "Manifest", "Row", "check_row", "check_rows", "file_part", "hash_files", "hash_of", "row_digest"]
 
 SPLITS = ("", "train", "val", "test")
 _TEXTS = ("id", "path", "domain", "split", "group", "text", "topic")
@@ -214,8 +215,17 @@ def _order(dataset: str, row_id: str) -> str:
 def hash_files(spec: DatasetSpec, root: Path, rows: Sequence[Row]) -> dict[str, str]:
     """Return sha256 by relative file, each read once; what cannot be read below `root` is a DataError."""
     parts = list(find_files(spec, root, (file_part(row.path) for row in rows)))
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(parts, pool.map(lambda part: hash_file(root / part), parts), strict=True))
+    hashed = chain.from_iterable(in_threads(lambda part: hash_of(spec, root / part), parts))
+    return dict(zip(parts, hashed, strict=True))
+
+
+def hash_of(spec: DatasetSpec, path: Path) -> str:
+    """Return the sha256 of a data set's file; one that may not be read is a DataError."""
+    try:
+        return hash_file(path)
+    except OSError as error:
+        problem = f"data set '{spec.name}': {path} cannot be read: {error.strerror or error}"
+        raise DataError(problem, "see to its permissions and its disk") from error
 
 
 def check_rows(spec: DatasetSpec, root: Path, rows: Sequence[Row], spaces: Mapping[str, LabelSpace]) -> None:
@@ -254,7 +264,12 @@ def check_row(spec: DatasetSpec, row: Row, spaces: Mapping[str, LabelSpace]) -> 
 
 
 def _check_name(spec: DatasetSpec, row: Row) -> None:
-    """Raise a DataError for a name that cannot be written down."""
+    """Raise a DataError for a name or a text that cannot be written down."""
+    try:
+        f"{row.group}{row.text}{row.topic}".encode()
+    except UnicodeEncodeError:
+        problem = f"data set '{spec.name}', row {row.id!a}: its text, topic or group is not UTF-8"
+        raise DataError(problem, "write the file that holds it anew in UTF-8") from None
     try:
         f"{row.id}{row.path}".encode()
     except UnicodeEncodeError:

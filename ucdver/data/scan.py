@@ -10,11 +10,8 @@ import hashlib
 import io
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +22,7 @@ from ucdver.data.hashing import PACKED_VERSION, hash_file
 from ucdver.data.paths import Found
 from ucdver.data.perceptual import HASH_VERSION, perceptual_hash
 from ucdver.data.scan_cache import Facts, ScanCache, Stamp
+from ucdver.data.threads import in_threads
 from ucdver.errors import DataError
 from ucdver.registry import load_callable
 from ucdver.spec.plugin import DatasetSpec
@@ -37,8 +35,6 @@ Look = Callable[[str], Facts]
 _BUFFERED = 64 << 20
 # Twice the side that the perceptual hash looks at, so that a scaled JPEG still gives all it needs.
 _SIDE = 64
-# Files that one thread does in one go: a hand-over costs some 50 microseconds, a small JPEG about 500.
-_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ def scan(
     done = len(facts)
     if progress is not None and unknown:
         progress(done, len(stamps))
-    for chunk in _looked_at(unknown, look, workers or min(8, os.cpu_count() or 1)):
+    for chunk in in_threads(lambda stamp: (stamp, look(stamp.key)), unknown, workers):
         # What the disk or its permissions refused may be there the next time.
         cache.add((stamp, one) for stamp, one in chunk if one.sha256)
         facts.update((stamp.key, one) for stamp, one in chunk)
@@ -105,30 +101,20 @@ def scan(
     return Scan(facts, len(unknown))
 
 
-def _looked_at(stamps: Iterable[Stamp], look: Look, workers: int) -> Iterator[list[tuple[Stamp, Facts]]]:
-    """Yield what was found, chunk by chunk in order; at most two chunks a thread wait."""
-
-    def one(chunk: list[Stamp]) -> list[tuple[Stamp, Facts]]:
-        return [(stamp, look(stamp.key)) for stamp in chunk]
-
-    remaining = iter(stamps)
-    waiting: deque[Future[list[tuple[Stamp, Facts]]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while chunk := list(islice(remaining, _CHUNK)):
-                waiting.append(pool.submit(one, chunk))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            # After an error or Ctrl-C nobody waits for what has not begun.
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def hashing(root: Path) -> Look:
     """Return what only hashes a file, for those that hold other things than one picture."""
-    return lambda key: Facts(hash_file(root / key))
+
+    def look(key: str) -> Facts:
+        try:
+            return Facts(hash_file(root / key))
+        except OSError as error:
+            return _not_read(error)
+
+    return look
+
+
+def _not_read(error: OSError) -> Facts:
+    return Facts("", problem=f"not to be read: {error.strerror or error}")
 
 
 class PictureReader:
@@ -147,7 +133,7 @@ class PictureReader:
                     return self._facts(hash_file(path), stream, path)
                 data = stream.read()
         except OSError as error:
-            return Facts("", problem=f"not to be read: {error.strerror or error}")
+            return _not_read(error)
         return self._facts(hashlib.sha256(data).hexdigest(), io.BytesIO(data), path)
 
     def _facts(self, sha256: str, stream: BinaryIO, path: Path) -> Facts:

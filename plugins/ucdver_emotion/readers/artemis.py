@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ucdver import DataError, Row
 from ucdver_emotion.readers.listing import (
-    SPLITS,
     Table,
     distribution,
     file,
@@ -16,6 +15,7 @@ from ucdver_emotion.readers.listing import (
     inner,
     majority,
     relative,
+    split_of,
     still_there,
 )
 
@@ -33,7 +33,8 @@ def read(root: Path) -> Iterator[Row]:
     Paintings whose picture is not there are left out; how many is logged.
 
     Raises:
-        DataError: a column is lacking, an emotion is not one of the nine, or a painting is in two splits.
+        DataError: a column is lacking, an emotion is not one of the nine, a split has no known name, or a painting is
+            in two.
     """
     base = inner(root, "artemis", "official_data")
     table = Table(file(base, "artemis_dataset_release_v0.csv", "artemis_preprocessed.csv"))
@@ -46,7 +47,8 @@ def read(root: Path) -> Iterator[Row]:
         if emotion not in _CLASSES:
             raise DataError(f"{table.path}, row {number}: '{emotion}' is not one of the nine emotions of ArtEmis")
         votes[painting][emotion] += 1
-        split = SPLITS.get(cells[split_at].strip().lower(), "") if split_at >= 0 else ""
+        # `rest` is what the authors' code gives to paintings that it leaves out of all three.
+        split = split_of(cells[split_at], table.path, number, none=("", "rest")) if split_at >= 0 else ""
         if splits.setdefault(painting, split) != split:
             raise DataError(f"{table.path}, row {number}: '{painting}' is in two splits")
     images = folder(base if (base / "wikiart").is_dir() else root, "wikiart")

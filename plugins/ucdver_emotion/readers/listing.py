@@ -7,10 +7,11 @@ import gzip
 import hashlib
 import json
 import logging
+import math
 import os
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +29,8 @@ SPLITS = {
     "validation": "val",
     "test": "test",
     "testing": "test",
+    "dev": "val",
+    "validate": "val",
 }
 #: So many files of the same bytes are the picture that a web site shows in place of one that was removed.
 PLACEHOLDER_COPIES = 3
@@ -80,6 +83,8 @@ def relative(path: Path, root: Path) -> str:
     below = path.relative_to(root) if path.is_relative_to(root) else None
     if below is None or ".." in below.parts:
         raise DataError(f"{path} does not stay inside {root}", "no list of the release names such a file")
+    if "#" in below.as_posix():
+        raise DataError(f"{path} has a '#' in its name, which marks a part of a file", "rename it, in the list too")
     return below.as_posix()
 
 
@@ -112,15 +117,20 @@ class Table:
     Args:
         path: the file, which may be gzipped.
         delimiter: between fields; by default a tab for .tsv, else a comma.
-        quote: the character that encloses fields.
+        quote: the character that encloses fields; by default nothing does between tabs, else a double quote.
+
+    Raises:
+        DataError: a quoted field does not end, or something stands behind its end.
     """
 
-    def __init__(self, path: Path, delimiter: str = "", quote: str = '"') -> None:
+    def __init__(self, path: Path, delimiter: str = "", quote: str = "") -> None:
         self.path = path
         chosen = delimiter or ("\t" if ".tsv" in path.name else ",")
+        # Taken for quotes, those of a text between tabs would make one row of two.
+        quoting = csv.QUOTE_NONE if chosen == "\t" and not quote else csv.QUOTE_MINIMAL
         # Row by row: the text of FER2013 alone is 300 MB.
         with open_text(path) as stream:
-            lines = csv.reader(stream, delimiter=chosen, quotechar=quote)
+            lines = csv.reader(stream, delimiter=chosen, quotechar=quote or '"', quoting=quoting, strict=True)
             rows = [line for line in lines if any(cell.strip() for cell in line)]
         self.columns = tuple(name.strip() for name in rows[0]) if rows else ()
         self.rows: Sequence[list[str]] = rows[1:]
@@ -151,11 +161,28 @@ class Table:
 
 
 def numeral(text: str, path: Path, number: int) -> float:
-    """Return a number that stands in row `number` of a file; what is none is a DataError."""
+    """Return a number that stands in row `number` of a file; what is none, or not finite, is a DataError."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        raise DataError(f"{path}, row {number}: '{text}' is not a number") from None
+        found = math.nan
+    if not math.isfinite(found):
+        raise DataError(f"{path}, row {number}: '{text}' is not a number")
+    return found
+
+
+def split_of(text: str, path: Path, number: int, none: Collection[str] = ("",)) -> str:
+    """Return the split that stands in row `number` of a list, "" where it is one of `none`.
+
+    Raises:
+        DataError: no split bears that name; passed over, its pictures would leave an official split in silence.
+    """
+    name = text.strip().lower()
+    if name in none:
+        return ""
+    if name not in SPLITS:
+        raise DataError(f"{path}, row {number}: '{text}' is no split", f"write one of {', '.join(SPLITS)}")
+    return SPLITS[name]
 
 
 def majority(votes: Mapping[str, float]) -> str | None:

@@ -8,7 +8,16 @@ from pathlib import Path
 from ucdver import DataError, Row
 from ucdver_emotion.label_spaces.families import PARROTT
 from ucdver_emotion.readers.class_folders import rows_of_tree
-from ucdver_emotion.readers.listing import SPLITS, Table, folder, inner, pictures, relative, still_there
+from ucdver_emotion.readers.listing import (
+    SPLITS,
+    Table,
+    folder,
+    inner,
+    pictures,
+    relative,
+    split_of,
+    still_there,
+)
 
 _SIX = frozenset(PARROTT.values())
 
@@ -43,10 +52,12 @@ def read_webemo(root: Path) -> Iterable[Row]:
 
     The format of the release is not documented. A list is any `.csv` or `.tsv` at the top with a header that names the
     picture (`image`, `image_path`, `path`, `file`, `filename`, `file_name`) and the emotion (`label`, `emotion`,
-    `class`, `fine`), one of the 25 by name; a column `split`, or a list called after a split, gives the split.
+    `class`, `fine`), one of the 25 by name; a column `split`, or a list called after a split, gives the split; any
+    other list has none.
 
     Raises:
-        DataError: a list has other columns, which it names, or an emotion is not one of the 25.
+        DataError: a list has other columns, which it names, an emotion is not one of the 25, or a split has no known
+            name.
     """
     base = inner(root, "WEBEmo", "webemo")
     lists = sorted(path for path in base.iterdir() if path.suffix in (".csv", ".tsv"))
@@ -68,14 +79,14 @@ def _listed(root: Path, base: Path, path: Path) -> list[Row]:
                 f"{path}, row {number}: '{cells[label_at]}' is not one of WEBEmo's 25 emotions",
                 f"they are {', '.join(sorted(PARROTT))}",
             )
-        split = cells[split_at].strip().lower() if split_at >= 0 else path.stem.lower()
+        split = split_of(cells[split_at], path, number) if split_at >= 0 else SPLITS.get(path.stem.lower(), "")
         rows.append(
             Row(
                 id=name,
                 path=relative(base / name, root),
                 domain="photo",
                 labels={"webemo25": label},
-                split=SPLITS.get(split, ""),
+                split=split,
             )
         )
     there = still_there("webemo", root, (row.path for row in rows))

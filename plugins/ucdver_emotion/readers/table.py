@@ -29,7 +29,8 @@ def read(root: Path, options: Mapping[str, str | tuple[str, ...]]) -> Iterator[R
         options: `file`, the table; `space`, the label space; `domains`; as `table_dataset` puts them into the spec.
 
     Raises:
-        DataError: there is no `path`, a column is not known, or the domain cannot be told.
+        DataError: there is no `path`, a column is not known or there twice, a vote is no number from 0 up, or the
+            domain cannot be told.
     """
     domains, space = options["domains"], str(options["space"])
     path = file(root, str(options["file"]))
@@ -42,11 +43,7 @@ def read(root: Path, options: Mapping[str, str | tuple[str, ...]]) -> Iterator[R
         domain = cells.get("domain") or (domains[0] if len(domains) == 1 else "")
         if not domain or not cells.get("path"):
             raise DataError(f"{path}, row {number}: it has no {'path' if domain else 'domain'}")
-        votes = {
-            name.removeprefix(_SOFT): numeral(cells[name] or "0", path, number)
-            for name in columns
-            if name.startswith(_SOFT)
-        }
+        votes = _votes(cells, path, number)
         label = cells.get("label", "") if "label" in columns else majority(votes)
         soft = distribution(votes)
         yield Row(
@@ -62,10 +59,23 @@ def read(root: Path, options: Mapping[str, str | tuple[str, ...]]) -> Iterator[R
         )
 
 
+def _votes(cells: Mapping[str, str], path: Path, number: int) -> dict[str, float]:
+    votes = {
+        name.removeprefix(_SOFT): numeral(text or "0", path, number)
+        for name, text in cells.items()
+        if name.startswith(_SOFT)
+    }
+    if below := [name for name, count in votes.items() if count < 0]:
+        raise DataError(f"{path}, row {number}: {_SOFT}{below[0]} is below 0")
+    return votes
+
+
 def _load(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
     """Return the columns of a table and its rows as texts; what is absent in a row is an empty text."""
     if path.name.endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
         table = Table(path)
+        for name in table.columns:
+            table.column(name)
         return table.columns, [dict(zip(table.columns, cells, strict=True)) for _, cells in table.cells()]
     if path.name.endswith((".jsonl", ".jsonl.gz")):
         records = _json_lines(path)
@@ -84,7 +94,8 @@ def _load(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     with open_text(path) as stream:
-        lines = stream.read().splitlines()
+        # Not `splitlines`, which ends a line at characters that a text may hold.
+        lines = stream.read().split("\n")
     records = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -72,6 +72,9 @@ def test_artemis_takes_the_splits_of_the_authors_code_where_they_are(tree: Tree,
     tree.text("artemis_preprocessed.csv", text + "Baroque,a,awe,test\n")
     with pytest.raises(DataError, match="'Baroque/a' is in two splits"):
         add("artemis")
+    tree.text("artemis_preprocessed.csv", text + "Baroque,b,fear,tset\n")
+    with pytest.raises(DataError, match="row 3: 'tset' is no split; write one of train,"):
+        add("artemis")
 
 
 def test_emo8_is_read_in_sorted_order_with_its_splits(tree: Tree, add: Add) -> None:

@@ -119,6 +119,17 @@ def test_a_table_in_any_format(declared: Path, tree: Tree, suffix: str) -> None:
     assert (dict(rows["b"].labels), dict(rows["b"].soft)) == ({}, {})
 
 
+def test_a_text_may_hold_quotes_between_tabs_and_any_line_end_of_unicode(declared: Path, tree: Tree) -> None:
+    tree.picture("1.png", "2.png")
+    said = ['"hi', '"yo', "one\u2028two\u0085three"]
+    tree.text("list.tsv", f"path\tlabel\ttext\n1.png\tjoy\t{said[0]}\n2.png\tfear\t{said[1]}\n")
+    rows = added(declared, tree.root, 'table_dataset("mine", "list.tsv", label_space="ekman6")')
+    assert [rows[name].text for name in ("1.png", "2.png")] == said[:2]
+    tree.text("list.jsonl", json.dumps({"path": "1.png", "text": said[2]}, ensure_ascii=False) + "\n")
+    rows = added(declared, tree.root, 'table_dataset("mine", "list.jsonl", label_space="ekman6")')
+    assert rows["1.png"].text == said[2]
+
+
 def test_votes_without_a_label_give_their_majority(declared: Path, tree: Tree) -> None:
     tree.picture("1.png", "2.png")
     tree.text("list.csv", "path,domain,soft_joy,soft_fear\n1.png,x,2,1\n2.png,y,1,1\n")
@@ -135,6 +146,10 @@ def test_votes_without_a_label_give_their_majority(declared: Path, tree: Tree) -
         ("path,label\n1.png,joi\n", "did you mean 'joy'"),
         ("path,label\n../1.png,joy\n", "does not stay inside its root"),
         ("path,soft_joy\n1.png,lots\n", "row 1: 'lots' is not a number"),
+        ("path,soft_joy,soft_fear\n1.png,nan,1\n", "row 1: 'nan' is not a number"),
+        ("path,soft_joy,soft_fear\n1.png,-1,2\n", "row 1: soft_joy is below 0"),
+        ("path,label,label\n1.png,joy,fear\n", "has 2 columns called 'label'"),
+        ('path,label\n1.png,"joy\n', "cannot be read: unexpected end of data"),
         ("path,label\n1.png\n", "row 1: 1 fields under 2 columns"),
     ],
 )

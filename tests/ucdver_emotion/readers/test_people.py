@@ -32,6 +32,14 @@ def test_webemo_by_folder_and_by_list(tree: Tree, add: Add, caplog: pytest.LogCa
     with caplog.at_level(logging.WARNING):
         assert {(row.labels["webemo25"], row.split) for row in add("webemo").values()} == by_folder
     assert "1 of 2 pictures" in caplog.text
+    tree.text("test.csv", "image,emotion,split\ntest/envy/b.jpg,envy,Validate\n")
+    assert ("envy", "val") in {(row.labels["webemo25"], row.split) for row in add("webemo").values()}
+    tree.text("test.csv", "image,emotion,split\ntest/envy/b.jpg,envy,held out\n")
+    with pytest.raises(DataError, match="row 1: 'held out' is no split"):
+        add("webemo")
+    tree.text("test.csv", "image,emotion\ntest/envy/b#1.jpg,envy\n")
+    with pytest.raises(DataError, match="has a '#' in its name"):
+        add("webemo")
     tree.text("test.csv", "picture,mood\nx,y\n")
     with pytest.raises(DataError, match="the columns found are: picture, mood"):
         add("webemo")
