@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,12 @@ def test_rules_on_features_are_those_of_the_naive_formulas(n: int, d: int, seed:
     assert rankme.score(here) == pytest.approx(naive.rankme(here.features.tolist()), rel=1e-5)
     expected = naive.ist(there.features.tolist(), here.features.tolist())
     assert ist.score(there, here) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ist_weighs_by_cosines_and_so_knows_no_lengths() -> None:
+    here, there = target(12, 6, 3, 0), source(12, 6, 3, 1)
+    longer = replace(here, features=here.features * 100)
+    assert ist.score(there, longer) == pytest.approx(ist.score(there, here), abs=1e-6)
 
 
 def test_source_rules_are_those_of_the_naive_formulas() -> None:

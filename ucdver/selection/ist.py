@@ -1,4 +1,4 @@
-"""How well source and target are mixed: whose images an image is like (I_st of Shi & Sha, ICML 2012)."""
+"""How well source and target are mixed: whose images an image is like (I_st of Shi & Sha, ICML 2012, with cosines)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def mixing(masses: Tensor, entropy: bool = True, diversity: bool = True) -> floa
 
 
 def score(source_train: SourceOutputs, target_train: TargetOutputs) -> float:
-    """Return the mutual information of image and domain, in nats, at most log 2; lower is better.
+    """Return the mutual information of image and domain, in nats; lower is better (Shi & Sha, ICML 2012, minimise it).
 
-    0 where no neighbourhood tells the domains apart, which adaptation is to reach (Shi & Sha, ICML 2012, minimise it).
+    The neighbours of an image are weighted by a softmax of cosines, as in pytorch-adapt's ISTValidator, where the
+    paper takes one of negative squared Euclidean distances. So lengths of features count for nothing, and as cosines
+    lie within [-1, 1], even domains that share no direction score far below log 2: compare scores, read none alone.
     """
     return mixing(domain_masses(source_train.features, target_train.features))

@@ -89,7 +89,7 @@ VALIDATORS = [
     ),
     _rule(
         "ist",
-        "neighbourhoods do not tell source from target",
+        "neighbourhoods, by cosines as in pytorch-adapt, do not tell source from target",
         "Shi & Sha, Information-Theoretical Learning of Discriminative Clusters for UDA, ICML 2012",
         higher=False,
         version="2",
