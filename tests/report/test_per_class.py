@@ -3,9 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.fake_runs import make_task, write_fake_runs
 
 from ucdver.evaluate.predictions import Predictions
-from ucdver.report.per_class import per_class
+from ucdver.report.per_class import per_class, unlike
 from ucdver.runs.store import RunStore
 from ucdver.spec.base import sha256_of
 from ucdver.spec.protocol import Phase, Protocol
@@ -67,3 +68,19 @@ def test_runs_without_a_result_are_left_out(filled: Callable[..., tuple[RunStore
     path.write_bytes(path.read_bytes()[:50])
     (row,) = per_class(store, plan)["three"]
     assert (row.runs, row.recalls["joy"]) == (1, 1.0)
+
+
+def test_a_run_of_several_targets_is_one_run(tmp_path: Path) -> None:
+    task = make_task("T1", ["icons:a", "icons:b"])
+    runs = write_fake_runs(tmp_path, {"m": [[20, 20]]}, tasks=[task])
+    (row,) = per_class(runs.store, runs.plan)["four"]
+    assert (row.runs, len(row.cells)) == (2, 4)
+
+
+def test_a_method_without_runs_that_others_have_is_named_with_their_tasks_and_seeds(tmp_path: Path) -> None:
+    scores = {"whole": [[20, 20], [9, 9]], "easy": [[20, 20], ["failed", "failed"]], "none": [["missing"] * 2] * 2}
+    runs = write_fake_runs(tmp_path, scores)
+    rows = per_class(runs.store, runs.plan)["four"]
+    assert [row.runs for row in rows] == [4, 2, 0]
+    assert unlike(rows) == ["easy: without runs that are in other rows, so they do not compare: T2 (seeds 0, 1)."]
+    assert unlike(rows[:1]) == []

@@ -14,9 +14,9 @@ from ucdver.plugins import load_registry
 from ucdver.registry import Registry, load_callable
 from ucdver.report.comparison import ALL, compare_rules, rule_names
 from ucdver.report.comparison_text import WRITERS
-from ucdver.report.format import ORACLE
+from ucdver.report.format import ORACLE, one_line
 from ucdver.report.leaderboard import build_leaderboard, oracle_methods
-from ucdver.report.per_class import per_class
+from ucdver.report.per_class import per_class, unlike
 from ucdver.runs.store import RunStore
 from ucdver.spec.plugin import ExporterSpec
 
@@ -110,13 +110,15 @@ def _print_classes(store: RunStore, registry: Registry, suite: str | None) -> No
     oracles = oracle_methods(registry, plan)
     for space, rows in per_class(store, plan).items():
         classes = list(dict.fromkeys(name for row in rows for name in row.recalls))
-        typer.echo(f"recall by class (%), label space {space}: mean over tasks and seeds")
+        typer.echo(f"recall by class (%), label space {one_line(space)}: mean over tasks and seeds")
         body = [
             [
-                f"{row.method} {ORACLE}" if row.method in oracles else row.method,
+                f"{one_line(row.method)} {ORACLE}" if row.method in oracles else one_line(row.method),
                 *["-" if (r := row.recalls.get(c)) is None else f"{100 * r:.1f}" for c in classes],
                 str(row.runs),
             ]
             for row in rows
         ]
-        write_table(["method", *classes, "runs"], body)
+        write_table(["method", *map(one_line, classes), "runs"], body)
+        for note in unlike(rows):
+            typer.echo(note)

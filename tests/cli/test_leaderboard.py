@@ -1,0 +1,25 @@
+"""`ucdver leaderboard` on runs folders that came from elsewhere, and what it says of what cannot be shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from support.fake_runs import make_predictions, make_run_spec, write_fake_runs
+
+from ucdver.spec.run import RunRecord
+from ucdver.spec.suite import PlanEntry
+
+
+def test_class_names_of_other_peoples_runs_reach_the_terminal_clean(ucdver: Any) -> None:
+    runs = write_fake_runs(Path("runs"), {"a": [[20], [9]], "b": [[20], ["failed"]]})
+    (task, _), classes = runs.plan.suite.tasks, ("joy\n\x1b[31m|red", "anger", "fear", "awe")
+    spec = make_run_spec(task, "a", 0).model_copy(update={"classes": classes})
+    runs.store.write_predictions(spec.key(), make_predictions(20, ["icons:T1"]))
+    runs.store.write_record(RunRecord(spec=spec, status="done"))
+    entry = PlanEntry(task=task.id, method="a", seed=0, key=spec.key())
+    runs.store.write_plan(runs.plan.model_copy(update={"entries": (entry, *runs.plan.entries[1:])}))
+    shown = ucdver("leaderboard", "--per-class")
+    assert shown.code == 0
+    assert "joy [31m|red" in shown.out and "\x1b" not in shown.out
+    assert "b: without runs that are in other rows, so they do not compare: T2 (seed 0)." in shown.out
