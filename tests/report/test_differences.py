@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,10 @@ def test_the_same_gain_at_every_seed_is_no_evidence_however_its_floats_round(
     assert any("nothing varies over the seeds, so it says nothing about chance" in note for note in board.footnotes)
 
 
-def test_a_whole_row_of_other_seeds_is_not_compared_and_that_is_said(tmp_path: Path) -> None:
+def test_a_whole_row_with_seeds_beyond_the_suites_is_not_compared_and_that_is_said(tmp_path: Path) -> None:
     runs = write_fake_runs(tmp_path, {"source_only": [[8, 9, 10]], "dann": [[9, 11, "unplanned"]]})
-    board = board_of(runs)
+    suite = runs.plan.suite.model_copy(update={"seeds": (0, 1)})
+    board = board_of(replace(runs, plan=runs.plan.model_copy(update={"suite": suite})))
     assert board.ranks["dann"] == 1 and board.differences["dann"] is None
     assert "not compared with source_only, which has other seeds: dann." in board.footnotes
 

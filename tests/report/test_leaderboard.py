@@ -96,6 +96,24 @@ def test_a_cell_with_fewer_seeds_is_shown_but_not_ranked(tmp_path: Path) -> None
     assert "b is not ranked: T1 has 2 of 3 seeds (seed 1 failed: NaN)." in board.footnotes
 
 
+def test_a_seed_that_others_have_and_no_plan_holds_is_missing(tmp_path: Path) -> None:
+    tried: list[list[Score]] = [[18, "unplanned", "unplanned"]]
+    undefined: list[list[Score]] = [["n/a: no", "unplanned", "unplanned"]]
+    board = board_of(write_fake_runs(tmp_path, {"a": [[9, 9, 9]], "mine": tried, "shot": undefined}))
+    cell = cell_of(board, "mine", "T1")
+    assert (cell.status, cell.n_seeds, cell.expected_seeds, cell.rank) == ("partial", 1, 3, None)
+    assert board.ranks == {"a": 1.0, "mine": None, "shot": None}
+    assert "mine is not ranked: T1 has 1 of 3 seeds (seeds 1, 2 missing: not in the plan)." in board.footnotes
+    # What is not defined at one seed is so at every other, planned or not.
+    assert (cell_of(board, "shot", "T1").status, cell_of(board, "shot", "T1").reason) == ("not_applicable", "no")
+
+
+def test_a_suite_run_with_one_seed_lacks_none(tmp_path: Path) -> None:
+    board = board_of(write_fake_runs(tmp_path, {"a": [[9]], "b": [[8]]}))
+    assert board.ranks == {"a": 1.0, "b": 2.0}
+    assert {(c.status, c.n_seeds, c.expected_seeds) for c in board.cells} == {("done", 1, 1)}
+
+
 def test_what_a_method_wants_said_stands_under_the_table_once(tmp_path: Path) -> None:
     runs = write_fake_runs(tmp_path, {"plain": [[9]], "one": [[8]], "two": [[7]]})
     for name, note in (("plain", ""), ("one", "trained on\nother pictures."), ("two", "trained on other pictures")):

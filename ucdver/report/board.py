@@ -50,8 +50,8 @@ class Cell:
         metric: name of the metric.
         interval: mean and interval over the seeds that are done; None unless `status` is done or partial.
         n_seeds: seeds that are done.
-        expected_seeds: seeds that were planned.
-        status: `partial` when some planned seeds are not done.
+        expected_seeds: seeds of the suite, whether planned for the method or not.
+        status: `partial` when some of them are not done.
         rank: rank in the column, 1 for the best; None for an oracle and for a method that is not ranked.
         reason: why seeds are not done; empty when all are.
     """

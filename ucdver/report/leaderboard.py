@@ -39,7 +39,7 @@ def build_leaderboard(
     """Return the leaderboard of a plan, every number recomputed from the predictions on the test images.
 
     There is one column for each target of each task. A method is ranked when it is no oracle and each of its
-    cells, on columns where the metric is defined, has all planned seeds.
+    cells, on columns where the metric is defined, has every seed of the suite.
 
     Args:
         store: the runs folder.
@@ -77,20 +77,29 @@ def build_leaderboard(
         averages={m: average(grid, columns, cells[m], CONFIDENCE) for m in order},
         ranks={m: ranks[m] for m in order},
         footnotes=(),
-        options={m: plan.suite.methods[m] for m in order if plan.suite.methods[m]},
-        labels=label_maps(store, plan),
-        absent=plan.absent,
-        shared=plan.shared,
         reference=reference,
         mixed=tuple(m for m in order if _is_mixed(grid, columns, m)),
         differences=differences(grid, columns, {m: cells[m] for m in order}, reference, oracles, CONFIDENCE),
         oracle_selection=selector.oracle,
+    )
+    return _annotated(board, store, registry, plan)
+
+
+def _annotated(board: Leaderboard, store: RunStore, registry: Registry, plan: SuitePlan) -> Leaderboard:
+    """Return a board of numbers with what is to be said of its methods, data and weights, and its footnotes."""
+    methods = plan.suite.methods
+    told = replace(
+        board,
+        options={m: methods[m] for m in board.methods if methods[m]},
+        labels=label_maps(store, plan),
+        absent=plan.absent,
+        shared=plan.shared,
         cautions=_cautions(registry, plan),
-        notes=_notes(registry, order),
+        notes=_notes(registry, board.methods),
         single=plan.suite.protocol.checkpoints == 1,
         backbone_note=_backbone_note(registry, plan),
     )
-    return replace(board, footnotes=footnotes(board))
+    return replace(told, footnotes=footnotes(told))
 
 
 def _reference(plan: SuitePlan, against: str | None) -> str:
@@ -179,7 +188,7 @@ def _cell(grid: Grid, plan: SuitePlan, metric: str, selection: str, method: str,
         metric=metric,
         interval=t_interval(values, CONFIDENCE) if values else None,
         n_seeds=len(values),
-        expected_seeds=len(outcomes) or len(plan.suite.seeds),
+        expected_seeds=len(outcomes),
         status=_status(outcomes),
         rank=None,
         reason=_reason(outcomes),
@@ -199,8 +208,6 @@ def _status(outcomes: Sequence[Outcome]) -> CellStatus:
 
 def _reason(outcomes: Sequence[Outcome]) -> str:
     """Return why seeds are not done; seeds are named only where they differ."""
-    if not outcomes:
-        return "not in the plan"
     seeds: dict[tuple[str, str], list[int]] = {}
     for outcome in outcomes:
         if outcome.status != "done":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -52,7 +53,7 @@ class Outcome:
     lacking: bool = False
 
 
-#: Outcomes by (method, task id, target), one a planned seed.
+#: Outcomes by (method, task id, target), one for each seed of the suite.
 CellKey = tuple[str, str, str]
 Grid = dict[CellKey, list[Outcome]]
 
@@ -68,9 +69,10 @@ def read_grid(
     selector: Selector | None = None,
     memo: Memo | None = None,
 ) -> Grid:
-    """Return the outcomes of every planned cell; a damaged run is an outcome that failed, never an error.
+    """Return the outcomes of every cell; a damaged run is an outcome that failed, never an error.
 
-    A run that was tested on other images than most runs of its column has failed too: it does not compare.
+    A run that was tested on other images than most runs of its column has failed too: it does not compare. A seed of
+    the suite that the plan lacks, as after a bench of one method with fewer, is missing.
     `selector` chooses each run's checkpoint, which is else the last.
 
     Raises:
@@ -95,7 +97,17 @@ def read_grid(
         outcomes = _read_entry(chooser, metric, tasks[entry.task], entry, known)
         for target, outcome in outcomes.items():
             grid[entry.method, entry.task, target].append(outcome)
-    return _refuse_other_images(grid)
+    return _refuse_other_images({key: _with_every_seed(outcomes, plan.suite.seeds) for key, outcomes in grid.items()})
+
+
+def _with_every_seed(outcomes: list[Outcome], seeds: Sequence[int]) -> list[Outcome]:
+    """Return the outcomes with one more for each seed that none was planned for: without it the rest is not whole."""
+    known = {outcome.seed for outcome in outcomes}
+    absent = Outcome(0, "missing", "not in the plan")
+    # What is not defined at the seeds that were planned is so at the others.
+    if outcomes and all(outcome.status == "not_applicable" for outcome in outcomes):
+        absent = outcomes[0]
+    return [*outcomes, *(replace(absent, seed=seed) for seed in seeds if seed not in known)]
 
 
 def _read_entry(chooser: Selector, metric: MetricSpec, task: Task, entry: PlanEntry, known: Memo) -> dict[str, Outcome]:
