@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ucdver.errors import SpecError
 from ucdver.files import atomic_path
@@ -41,6 +42,7 @@ def write_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically, 150 dots an inch."""
     check_png(path)
     FigureCanvasAgg(figure)
+    _take_literally(figure)
     with atomic_path(path) as temporary:
         # The version of matplotlib is left out of the file: it is no part of what is shown.
         figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})
@@ -49,7 +51,15 @@ def write_png(figure: Figure, path: Path) -> None:
 def svg_text(figure: Figure) -> str:
     """Return a figure as an SVG document without date and with names that depend on its content alone."""
     FigureCanvasSVG(figure)
+    _take_literally(figure)
     text = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "ucdver", "svg.fonttype": "path"}):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
+
+
+def _take_literally(figure: Figure) -> None:
+    # Titles and names are other people's: to matplotlib a $ begins a formula, and half of one ends in an error.
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_parse_math(False)

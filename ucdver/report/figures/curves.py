@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from ucdver.errors import SpecError
 from ucdver.report.board import Cell, Column, Leaderboard
 from ucdver.report.figures.canvas import COLOURS, MARKERS, new_figure, svg_text, tidy
-from ucdver.report.format import method_label
+from ucdver.report.format import method_label, one_line, title
 
 #: The task that is level 0 of every knob which has no level 0 of its own.
 BASE = "base"
@@ -33,14 +33,14 @@ def export(board: Leaderboard) -> str:
             "choose another format: 'ucdver list exporters' shows all of them",
         )
     figure = new_figure(0.9 + 3.6 * len(knobs), 4.2)
-    figure.suptitle(board.title or board.suite, fontsize=10)
+    figure.suptitle(title(board), fontsize=10)
     panels = figure.subplots(1, len(knobs), sharey=True, squeeze=False)[0]
     for axes, (knob, levels) in zip(panels, knobs.items(), strict=True):
         _panel(axes, board, knob, levels)
     unit = " (%)" if board.metric.percent else ""
     panels[0].set_ylabel(board.metric.name + unit)
     panels[-1].legend(fontsize=8, frameon=False)
-    notes = [f"{name}: {caution}." for name, caution in board.cautions.items()]
+    notes = [f"{name}: {one_line(caution)}." for name, caution in board.cautions.items()]
     if notes:
         figure.supxlabel(" ".join(notes), fontsize=8)
     return svg_text(figure)
@@ -86,7 +86,7 @@ def _panel(axes: Axes, board: Leaderboard, knob: str, levels: Mapping[int, Colum
         chance = next((column.chance for column in levels.values() if column.chance is not None), None)
         if chance is not None:
             axes.axhline(factor * chance, color="grey", linewidth=0.8, linestyle="--", label="chance")
-    axes.set_title(knob, fontsize=10)
+    axes.set_title(one_line(knob), fontsize=10)
     axes.set_xlabel("level")
     axes.set_xticks(list(levels))
     tidy(axes)

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from ucdver.evaluate.gap import Gap
 from ucdver.report.figures.canvas import COLOURS, new_figure, tidy
+from ucdver.report.format import one_line
 
 
 def gap_figure(title: str, classes: Sequence[str], gaps: Sequence[Gap]) -> Figure:
     """Return four panels: A-distance, discrepancy, class priors and within-class scatter, a mark a target."""
     figure = new_figure(11.0, 6.4)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(one_line(title), fontsize=11)
     panels = figure.subplots(2, 2)
     names = [gap.target for gap in gaps]
     distances = [(g.a_distance.mean, g.a_distance.low or 0.0, g.a_distance.high or 0.0) for g in gaps]
@@ -46,7 +47,8 @@ def _priors(axes: Axes, classes: Sequence[str], gaps: Sequence[Gap]) -> None:
         places = np.arange(len(classes)) + (number - (len(bars) - 1) / 2) * width
         shares = np.array(counts) / sum(counts)
         axes.bar(places, shares, width, label=name, color="#999999" if number == 0 else COLOURS[(number - 1) % 7])
-    axes.set_xticks(np.arange(len(classes)), classes, rotation=30 if len(classes) > 5 else 0, ha="right")
+    names = [one_line(name) for name in classes]
+    axes.set_xticks(np.arange(len(names)), names, rotation=30 if len(names) > 5 else 0, ha="right")
     axes.set_title("class priors (share of images)", fontsize=10)
     axes.legend(fontsize=8, frameon=False)
     tidy(axes)
