@@ -23,3 +23,12 @@ def test_class_names_of_other_peoples_runs_reach_the_terminal_clean(ucdver: Any)
     assert shown.code == 0
     assert "joy [31m|red" in shown.out and "\x1b" not in shown.out
     assert "b: without runs that are in other rows, so they do not compare: T2 (seed 0)." in shown.out
+
+
+def test_a_plan_whose_method_is_called_as_no_method_can_be_is_refused(ucdver: Any) -> None:
+    runs = write_fake_runs(Path("runs"), {"a": [[20]]})
+    path = runs.store.root / "suites" / "made-up.json"
+    path.write_text(path.read_text().replace('"a"', '"=HYPERLINK(1)\\n\\u001b[2J"'))
+    shown = ucdver("leaderboard", "--format", "csv")
+    assert (shown.code, shown.out) == (2, "")
+    assert "is not a name" in shown.err and "HYPERLINK" in shown.err and "\x1b" not in shown.err

@@ -149,6 +149,20 @@ def test_markdown_escapes_what_a_suite_says(runs: FakeRuns) -> None:
     assert text.startswith("**a\\*b \\| &lt;img src=x&gt; \\_c\\_**") and "<img" not in text
 
 
+def test_notes_of_others_are_one_line_each_and_a_list_in_markdown(
+    runs: FakeRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    methods = {**runs.plan.suite.methods, "a": {"k": "x\n\n# y\x1b[31m"}}
+    suite = runs.plan.suite.model_copy(update={"methods": methods})
+    plan = runs.plan.model_copy(update={"suite": suite, "absent": {"d": "get\x1b[2J\nit"}})
+    found = compare_rules(runs.store, runs.registry, plan, ("last", "snd"))
+    table, text = (WRITERS[name](found) for name in ("table", "md"))
+    assert "a: k = x # y [31m." in table and "get [2J it." in table and "\x1b" not in table + text
+    under = text[text.rindex("|") :].splitlines()[2:]
+    assert len(under) > 3 and all(line.startswith("- ") for line in under)
+
+
 def test_the_gap_of_a_metric_where_lower_is_better_is_positive_too(runs: FakeRuns) -> None:
     found = compared(runs, "entropy", "oracle", metric="nll")
     gap = found.gaps["entropy"]

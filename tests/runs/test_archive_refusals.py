@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -45,6 +46,13 @@ def drop_record(members: dict[str, bytes]) -> None:
 
 def drop_plan(members: dict[str, bytes]) -> None:
     del members[next(name for name in members if name.startswith("suites/"))]
+
+
+def formula_for_a_name(members: dict[str, bytes]) -> None:
+    name = next(name for name in members if name.startswith("suites/"))
+    plan = json.loads(members[name])
+    plan["suite"]["methods"]["=HYPERLINK(1)"] = {}
+    members[name] = json.dumps(plan).encode()
 
 
 def add(name: str, content: bytes = b"") -> Callable[[dict[str, bytes]], None]:
@@ -96,6 +104,7 @@ def fewer_logits(members: dict[str, bytes]) -> None:
         (drop_predictions, "its predictions are absent"),
         (drop_record, "there is no record of that run"),
         (drop_plan, "it has no plan"),
+        (formula_for_a_name, "'=HYPERLINK(1)' is not a name"),
         (add("../evil.json"), "'../evil.json' does not belong in one"),
         (add(f"{'a' * 64}/../../evil.json"), "it does not belong in one"),
         (add(f"{'a' * 64}/checkpoints/last.pt"), "it does not belong in one"),

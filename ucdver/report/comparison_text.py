@@ -48,7 +48,7 @@ def notes(found: Comparison) -> list[str]:
     ]
     if found.single:
         sentences.append(ONE_CHECKPOINT)
-    return [*sentences, *standing(found.boards[0]), *_absences(found)]
+    return [one_line(text, 2000) for text in (*sentences, *standing(found.boards[0]), *_absences(found))]
 
 
 def _absences(found: Comparison) -> list[str]:
@@ -88,7 +88,7 @@ def as_markdown(found: Comparison) -> str:
     heads = [escape(text) for text in headings(found)]
     rows = ["| " + " | ".join(escape(text) for text in line) + " |" for line in body(found)]
     rule = "| --- |" + " ---: |" * (len(heads) - 1)
-    told = [escape(note) for note in notes(found)]
+    told = [f"- {escape(note)}" for note in notes(found)]
     text = [f"**{escape(title(found.boards[0]))}**", "", f"| {' | '.join(heads)} |", rule, *rows, "", *told]
     return "\n".join(text) + "\n"
 

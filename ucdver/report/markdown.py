@@ -12,7 +12,7 @@ _MARKS = "\\`*[]|~$!"
 
 
 def escape(text: str) -> str:
-    """Return `text` on one line with everything escaped that Markdown or HTML would read as markup."""
+    """Return `text`, which is one line, with everything escaped that Markdown or HTML would read as markup."""
     marked = "".join(_ENTITIES.get(c, f"\\{c}" if c in _MARKS else c) for c in text)
     # Inside a word an underscore is no emphasis, and names such as source_only stay readable.
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", marked)

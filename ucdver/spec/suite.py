@@ -19,7 +19,7 @@ class Suite(Value):
     title: str = ""
     protocol: Protocol
     tasks: tuple[Task, ...] = Field(min_length=1)
-    methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     annotators: dict[str, dict[str, Any]] = {}
     recipe: Recipe = Recipe()
     seeds: tuple[int, ...] = (0, 1, 2)
