@@ -32,3 +32,15 @@ def test_a_plan_whose_method_is_called_as_no_method_can_be_is_refused(ucdver: An
     shown = ucdver("leaderboard", "--format", "csv")
     assert (shown.code, shown.out) == (2, "")
     assert "is not a name" in shown.err and "HYPERLINK" in shown.err and "\x1b" not in shown.err
+
+
+def test_the_ending_of_a_file_says_its_format_and_one_of_none_is_refused(ucdver: Any) -> None:
+    write_fake_runs(Path("runs"), {"a": [[20]]})
+    assert ucdver("leaderboard", "-o", "out.MD").code == 0
+    assert Path("out.MD").read_text() == ucdver("leaderboard", "--format", "md").out
+    refused = ucdver("leaderboard", "-o", "out.xlsx")
+    assert refused.code == 2 and not Path("out.xlsx").exists()
+    assert "no format writes files that end as 'out.xlsx' does" in refused.err and ".csv, .html, .json" in refused.err
+    assert ucdver("leaderboard", "--format", "csv", "-o", "out.xlsx").code == 0
+    assert ucdver("leaderboard", "-o", "plain").code == 0
+    assert "is a folder" in ucdver("leaderboard", "-o", "runs").err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -52,11 +53,8 @@ def leaderboard(
     exporter = _exporter(registry, format_name, output)
     store = RunStore(runs)
     if by_class:
-        changed = {"--metric": metric, "--against": against, "-o": output}
-        given = [name for name, value in changed.items() if value is not None]
-        given += ["--selection"] * (selection != "last") + ["--format"] * (format_name is not None)
-        if given:
-            raise SpecError(f"--per-class prints recalls at the last step as a table, without {given[0]}", "drop one")
+        rule = None if selection == "last" else selection
+        _alone({"--metric": metric, "--against": against, "-o": output, "--selection": rule, "--format": format_name})
         _print_classes(store, registry, suite)
         return
     if selection == ALL or "," in selection:
@@ -68,12 +66,26 @@ def leaderboard(
     _write(text, output, exporter.suffix)
 
 
+def _alone(others: Mapping[str, object]) -> None:
+    """Refuse options beside --per-class that it would pass over."""
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise SpecError(f"--per-class prints recalls at the last step as a table, without {given[0]}", "drop one")
+
+
 def _exporter(registry: Registry, name: str | None, output: Path | None) -> ExporterSpec:
     """Return the exporter of that name; without one, that whose files end as `output` does, or the table."""
     if name is not None:
         return registry.exporters.get(name)
-    ending = [] if output is None else [one for one in registry.exporters if one.suffix == output.suffix]
-    return ending[0] if ending else registry.exporters.get("table")
+    if output is None or not output.suffix or output.is_dir():
+        return registry.exporters.get("table")
+    endings = {one.suffix.lower(): one for one in reversed(list(registry.exporters))}
+    if output.suffix.lower() not in endings:
+        raise SpecError(
+            f"no format writes files that end as '{output.name}' does",
+            f"end it with {', '.join(sorted(endings))}, or add --format",
+        )
+    return endings[output.suffix.lower()]
 
 
 def _write(text: str, output: Path | None, suffix: str) -> None:
