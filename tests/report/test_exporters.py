@@ -209,6 +209,11 @@ def test_latex_escapes_what_it_did_not_write(tmp_path: Path) -> None:
             assert line.count("&") == 4
 
 
+def test_latex_keeps_hyphens_apart_that_would_print_as_a_dash() -> None:
+    assert latex.escape("--rerun ---x a-b") == "-{}-rerun -{}-{}-x a-b"
+    assert latex.escape("–") == "--"
+
+
 def test_markdown_escapes_what_it_did_not_write(tmp_path: Path) -> None:
     text = markdown.export(hostile_board(tmp_path))
     assert "<" not in text and ">" not in text and "\x1b" not in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ucdver.report.board import Leaderboard
 from ucdver.report.format import NONE, PLUS_MINUS, Shown, headers, metric_label, one_line, rows, title
 
@@ -32,7 +34,8 @@ _ESCAPES = {
 
 def escape(text: str) -> str:
     """Return `text` with every character escaped that LaTeX would read as a command."""
-    return "".join(_ESCAPES.get(c, c) for c in text)
+    # Two hyphens, as in an option to type, would print as one dash.
+    return "{}-".join("".join(_ESCAPES.get(c, c) for c in part) for part in re.split("(?<=-)-", text))
 
 
 def export(board: Leaderboard) -> str:

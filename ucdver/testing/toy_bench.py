@@ -137,11 +137,17 @@ class ToyBench:
         raise AssertionError(f"{method} is defined for no toy task: {'; '.join(dict.fromkeys(reasons))}")
 
     def train(
-        self, runs: str = "runs", seed: int = 0, steps: int = STEPS, stops: tuple[int, ...] = (), **loop: float
+        self,
+        runs: str = "runs",
+        seed: int = 0,
+        steps: int = STEPS,
+        stops: tuple[int, ...] = (),
+        checkpoint_seconds: float = 1e9,
     ) -> Trained:
         """Carry out one run and return what it left; a failed run is an AssertionError with its traceback.
 
-        With `stops` it is stopped before each of these steps and goes on from its checkpoint, as after a kill.
+        With `stops` it is stopped before each of these steps and goes on from its checkpoint, as after a kill;
+        `checkpoint_seconds` is how long the loop waits between two checkpoints.
         """
         protocol = Protocol.model_validate(
             {**self.suite.protocol.model_dump(), "steps": steps, "checkpoints": CHECKPOINTS}
@@ -155,7 +161,7 @@ class ToyBench:
             runs=self.folder / runs,
             home=self.catalog.home,
             local=self.local,
-            loop=LoopOptions(checkpoint_seconds=loop.get("checkpoint_seconds", 1e9)),
+            loop=LoopOptions(checkpoint_seconds=checkpoint_seconds),
         )
         for stop in stops:
             with suppress(_Stopped):
