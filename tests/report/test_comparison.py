@@ -131,6 +131,28 @@ def test_the_oracle_goes_by_metrics_of_levels_and_of_soft_labels_too(runs: FakeR
     assert {cell.status for cell in board.cells} == {"done"}
 
 
+def test_the_oracle_goes_by_the_targets_that_have_what_the_metric_reads(runs: FakeRuns) -> None:
+    metric = next(metric for metric in METRICS if metric.name == "kl_divergence")
+    runs.registry.metrics.add(metric.name, metric, "ucdver_emotion")
+    task = make_task("two", ["icons:x", "icons:y"])
+    spec = make_run_spec(task, "a", 0).model_copy(update={"protocol": PROTOCOL})
+    # People on x vote for what is wrong, as the first checkpoint alone does; on y nobody voted.
+    for done, right in ((5, 0), (None, 20)):
+        whole = make_predictions(right, ["icons:x", "icons:y"]).select("target_test")
+        soft = np.full((len(whole), 4), np.nan, dtype=np.float32)
+        on_x = np.array(whole.domains) == "icons:x"
+        soft[on_x] = np.eye(4, dtype=np.float32)[(whole.labels[on_x] + 1) % 4]
+        runs.store.write_predictions(spec.key(), replace(whole, soft=soft), done)
+    runs.store.write_spec(spec)
+    runs.store.write_record(RunRecord(spec=spec, status="done"))
+    suite = runs.plan.suite.model_copy(update={"tasks": (task,), "methods": {"a": {}}, "seeds": (0,)})
+    plan = SuitePlan(suite=suite, entries=(PlanEntry(task="two", method="a", seed=0, key=spec.key()),))
+    last, oracle = compare_rules(runs.store, runs.registry, plan, ("last", "oracle"), metric.name).boards
+    assert [[cell.status for cell in board.cells] for board in (last, oracle)] == [["done", "not_applicable"]] * 2
+    values = [board.cells[0].interval for board in (last, oracle)]
+    assert values[0] is not None and values[1] is not None and values[1].mean < values[0].mean
+
+
 def test_the_table_fits_the_terminal_and_loses_no_column(runs: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     found = compared(runs, "last", "entropy", "oracle")
     whole = {word for line in (headings(found), *body(found)) for field in line for word in field.split()}

@@ -18,7 +18,7 @@ from ucdver.evaluate.specs import METRICS
 from ucdver.files import atomic_write_text
 from ucdver.registry import load_callable
 from ucdver.report import delimited, document, html, latex, markdown, table
-from ucdver.report.format import interval_text, one_line, rank_text, score_text
+from ucdver.report.format import interval_text, one_line, rank_text, rows, score_text
 from ucdver.report.leaderboard import Leaderboard, build_leaderboard
 from ucdver.report.specs import EXPORTERS
 from ucdver.stats.intervals import t_interval
@@ -272,6 +272,16 @@ def test_one_seed_shows_no_interval(tmp_path: Path) -> None:
     text = markdown.export(board)
     assert "| a | **50.0** | **50.0** | **1** |" in text and "±" not in text
     assert "one seed, so there is no interval" in text
+
+
+def test_cells_that_tie_but_for_their_last_bit_are_both_the_best(tmp_path: Path) -> None:
+    runs = write_fake_runs(tmp_path, {"a": [[1, 5]], "b": [[2, 4]], "c": [[1, 1]]})
+    board = build_leaderboard(runs.store, runs.registry, runs.plan)
+    means = [cell.interval.mean for cell in board.cells if cell.interval]
+    assert means[0] != means[1] and means[0] == pytest.approx(means[1], abs=1e-15)
+    cells = [row.fields for row in rows(board)]
+    # The column, the average and the rank.
+    assert [[fields[i].best for i in (0, 1, -1)] for fields in cells] == [[True] * 3, [True] * 3, [False] * 3]
 
 
 def test_scores_are_written_as_documented() -> None:
