@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.fake_runs import make_task, write_fake_runs
+from support.fake_runs import Score, make_task, write_fake_runs
 
 from ucdver.evaluate.predictions import Predictions
 from ucdver.report.per_class import per_class, unlike
@@ -78,7 +78,11 @@ def test_a_run_of_several_targets_is_one_run(tmp_path: Path) -> None:
 
 
 def test_a_method_without_runs_that_others_have_is_named_with_their_tasks_and_seeds(tmp_path: Path) -> None:
-    scores = {"whole": [[20, 20], [9, 9]], "easy": [[20, 20], ["failed", "failed"]], "none": [["missing"] * 2] * 2}
+    scores: dict[str, list[list[Score]]] = {
+        "whole": [[20, 20], [9, 9]],
+        "easy": [[20, 20], ["failed", "failed"]],
+        "none": [["missing"] * 2] * 2,
+    }
     runs = write_fake_runs(tmp_path, scores)
     rows = per_class(runs.store, runs.plan)["four"]
     assert [row.runs for row in rows] == [4, 2, 0]
