@@ -45,11 +45,13 @@ _DAMAGE = (
     TypeError,
     OverflowError,
     struct.error,
-    # Of the AVIF plugin, and (NotImplementedError) that of DDS.
+    # Of the AVIF plugin, which writes the EXIF of some pictures anew while it opens them.
     RuntimeError,
+    AttributeError,
 )
-#: What is opened, whatever a file is called. Not EPS, of which an interpreter of programs would be called.
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+#: What is opened, whatever a file is called. Not EPS, of which an interpreter of programs would be called; nor ICO,
+#: whose plugin decodes the PNG inside while it opens the file, before its size can be looked at.
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 
 
 def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
@@ -68,8 +70,8 @@ def open_image(path: Path, recipe: ImageRecipe) -> Image.Image:
             # Pillow knows the size from the header; nothing is decoded yet.
             _check_size(path, image.size)
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return fit_image(upright, recipe)
+            # Before it is turned: what an image was opened as, which its depth depends on, is lost with a copy.
+            return fit_image(_turned(_eight_bits(image), _orientation(image)), recipe)
 
 
 def open_grey(
@@ -97,10 +99,8 @@ def open_grey(
             image.load()
             plain = image.mode == "L" and not image.has_transparency_data
             grey = image.copy() if plain else _flatten(_eight_bits(image), 255).convert("L")
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    turn = _TURNS.get(orientation)
-    upright = grey if turn is None else grey.transpose(turn)
-    return ((height, width) if orientation in (5, 6, 7, 8) else (width, height)), upright
+        orientation = _orientation(image)
+    return ((height, width) if orientation in (5, 6, 7, 8) else (width, height)), _turned(grey, orientation)
 
 
 @contextmanager
@@ -149,6 +149,21 @@ def _too_large(path: Path, detail: str) -> DataError:
         f"{path} is too large to be decoded safely: {detail}",
         f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels, or leave it out: {_LEAVE_OUT}",
     )
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation of a loaded picture, 1 (upright) to 8; 1 where its EXIF cannot be read."""
+    try:
+        # Only read: `ImageOps.exif_transpose` writes the other tags anew, and fails where one of them is odd.
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(found) if found in _TURNS else 1
+    except _DAMAGE:
+        return 1
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture upright."""
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
