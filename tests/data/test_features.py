@@ -9,10 +9,11 @@ from support import tiny_images
 from torch import Tensor, nn
 
 from ucdver.backbones.base import Backbone
-from ucdver.data.features import open_features
+from ucdver.data import features as cached
+from ucdver.data.features import open_features, recipe_key
 from ucdver.data.images import ImageStore, open_images
 from ucdver.errors import DataError
-from ucdver.spec.recipe import ImageRecipe
+from ucdver.spec.recipe import ImageRecipe, Recipe
 from ucdver.spec.task import Domain
 
 
@@ -76,3 +77,21 @@ def test_a_feature_that_is_no_number_is_refused_and_not_kept(store: ImageStore) 
     with pytest.raises(DataError, match=r"image 'plain/\d{3}' is not finite"):
         open_features(store, backbone(Body(float("nan"))), "k", "cpu")
     assert list((store.home / "features").glob("*.npy")) == []
+
+
+def test_what_a_killed_process_left_is_cleared_away(store: ImageStore) -> None:
+    open_features(store, backbone(Body()), "k", "cpu")
+    (path,) = (store.home / "features").glob("[!.]*.npy")
+    left = path.with_name(f".tmp-0123-{path.name}")
+    path.rename(left)
+    open_features(store, backbone(Body()), "k", "cpu")
+    assert path.is_file() and not left.exists()
+
+
+@pytest.mark.parametrize("weights", ["", "a" * 64])
+def test_another_engine_computes_features_of_its_own(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe(backbone="convnet_s@none", frozen=True)
+    key = recipe_key(recipe, weights, "", 1)
+    assert recipe_key(recipe, weights, "", 1) == key
+    monkeypatch.setattr(cached, "ENGINE", cached.ENGINE + 1)
+    assert recipe_key(recipe, weights, "", 1) != key

@@ -10,9 +10,10 @@ from filelock import FileLock
 from ucdver.backbones.base import Backbone
 from ucdver.data.images import ImageStore, Progress, open_npy
 from ucdver.errors import DataError
-from ucdver.files import atomic_path
+from ucdver.files import atomic_path, sweep
 from ucdver.spec.base import sha256_of
 from ucdver.spec.recipe import Recipe
+from ucdver.spec.run import ENGINE
 
 
 def open_features(
@@ -44,6 +45,7 @@ def open_features(
     with FileLock(path.with_name(f".{name}.lock")):
         features = open_npy(path, shape, np.float32)
         if features is None:
+            sweep(path)
             computed = _compute(store, backbone, torch.device(device), batch_size, progress)
             with atomic_path(path) as temporary:
                 np.save(temporary, computed, allow_pickle=False)
@@ -55,7 +57,8 @@ def open_features(
 
 def recipe_key(recipe: Recipe, weights_sha256: str, backbone_sha256: str, seed: int) -> str:
     """Return the `key` under which a recipe's network is cached; one without weights is another for every seed."""
-    named = [recipe.backbone_name, weights_sha256] if weights_sha256 else [recipe.backbone_name, "random", seed]
+    # With the engine, since a network of ucdver's own may give other features of the same weights under another one.
+    named = [ENGINE, recipe.backbone_name, *([weights_sha256] if weights_sha256 else ["random", seed])]
     named += [backbone_sha256] if backbone_sha256 else []
     return sha256_of(named)[:16]
 
