@@ -1,15 +1,23 @@
-"""Code beside a suite is part of what its runs are known by: whoever edits it gets other keys."""
+"""Code beside a suite is part of what its runs are known by, as its weights are: whoever edits them gets other keys."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from safetensors.torch import save_file
 from support.small_suite import SUITE
 
+from ucdver.backbones import convnet
 from ucdver.data.catalog import Catalog
 from ucdver.data.images import drawing_sha256
+from ucdver.errors import WeightsError
 from ucdver.plugins import load_registry, reset
 from ucdver.runs.backbone import feature_key
-from ucdver.runs.plan import make_plan
+from ucdver.runs.options import WorkerOptions
+from ucdver.runs.plan import Plan, make_plan
+from ucdver.runs.prepare import Preparation
 from ucdver.runs.restrict import restrict
+from ucdver.runs.worker import execute
 from ucdver.spec.suite_file import load_suite
 
 LOCAL = """\
@@ -92,3 +100,30 @@ def test_an_edited_loader_draws_other_pictures(tmp_path: Path, home: Path) -> No
         reset()
         drawings.append(drawing_sha256(load_registry(tmp_path).datasets.get("drawn_here")))
     assert drawings[0] == drawings[1] != drawings[2]
+
+
+def test_weights_that_were_replaced_since_the_plan_are_not_trained_with(
+    tmp_path: Path, home: Path, plan: Callable[..., Plan]
+) -> None:
+    weights = tmp_path / "w.safetensors"
+
+    def save(factor: float) -> None:
+        state = convnet.build("convnet_s", None, 3).body.state_dict()
+        save_file({name: value * factor for name, value in state.items()}, weights)
+
+    save(1)
+    suite = SUITE.replace('convnet_s@none"', f'convnet_s@{weights}"\nfrozen = true')
+    planned = plan(suite)
+    save(2)
+    options = WorkerOptions(runs=tmp_path / "runs", home=home)
+    record = execute(planned.runs[0], options, lambda a, b, c: None)
+    assert record.status == "failed"
+    assert f"'{weights}' changed since the run was planned; plan again" in record.reason
+    with pytest.raises(WeightsError, match="changed since the run was planned"):
+        Preparation(
+            planned.runs, Catalog(planned.annotators.registry, home), planned.annotators, "cpu", lambda a, b, c: None
+        ).carry_out()
+    assert not list((home / "features").glob("*.npy"))
+    again = plan(suite)
+    assert again.runs[0].key() != planned.runs[0].key()
+    assert execute(again.runs[0], options, lambda a, b, c: None).status == "done"

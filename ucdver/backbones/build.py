@@ -15,10 +15,26 @@ from ucdver.spec.recipe import Recipe
 FILE = "model.safetensors"
 
 
-def build_backbone(registry: Registry, recipe: Recipe) -> Backbone:
-    """Return the recipe's backbone with its weights loaded; what does not fit is an error."""
+def build_backbone(registry: Registry, recipe: Recipe, declared: str | None = None) -> Backbone:
+    """Return the recipe's backbone with its weights loaded; what does not fit is an error.
+
+    Args:
+        registry: knows the backbone.
+        recipe: names it and its weights.
+        declared: what `weights_sha256` gave when it was planned; by default any weights will do.
+
+    Raises:
+        PluginError: there is no such backbone, or it builds something else.
+        WeightsError: the weights are absent, do not fit, or are not those that were declared.
+    """
     spec = _find(registry, recipe.backbone_name)
     path = _locate(spec, recipe.backbone_name, recipe.weights)
+    if declared is not None and _sha256(path) != declared:
+        # Results and features are kept under what was declared, so nothing else may be loaded.
+        raise WeightsError(
+            f"the weights of '{recipe.backbone_name}' at '{path}' changed since the run was planned",
+            "plan again: type the same command once more, and its key will be another",
+        )
     factory = load_callable(spec.target, f"backbone '{spec.name}'")
     built = factory(recipe.backbone_name, path, recipe.image.channels)
     if not isinstance(built, Backbone):
@@ -33,12 +49,7 @@ def weights_path(registry: Registry, recipe: Recipe) -> Path | None:
 
 def weights_sha256(registry: Registry, recipe: Recipe) -> str:
     """Return the sha256 of the recipe's weights file, or an empty string for `@none`."""
-    path = weights_path(registry, recipe)
-    if path is None:
-        return ""
-    from ucdver.backbones.weights import file_sha256
-
-    return file_sha256(path)
+    return _sha256(weights_path(registry, recipe))
 
 
 def edited_sha256(registry: Registry, recipe: Recipe) -> str:
@@ -58,6 +69,14 @@ def check_backbone(registry: Registry, text: str) -> None:
         _check_source(spec, name, weights)
     else:
         _locate(spec, name, weights)
+
+
+def _sha256(path: Path | None) -> str:
+    if path is None:
+        return ""
+    from ucdver.backbones.weights import file_sha256
+
+    return file_sha256(path)
 
 
 def _find(registry: Registry, name: str) -> BackboneSpec:

@@ -87,11 +87,12 @@ class GapMeter:
         self.device = device
         self.most = most
         self.seed = seed
-        self._key = recipe_key(recipe, weights_sha256(registry, recipe), edited_sha256(registry, recipe), seed)
+        weights = weights_sha256(registry, recipe)
+        self._key = recipe_key(recipe, weights, edited_sha256(registry, recipe), seed)
         with scoped_seed("gap", seed):
             # As a run does with this seed: the key of cached features names it, so the same weights must follow.
             torch.manual_seed(derive_seed("backbone", seed))
-            self._backbone: Backbone = build_backbone(registry, recipe)
+            self._backbone: Backbone = build_backbone(registry, recipe, weights)
 
     def measure(self, task: Task) -> list[Gap]:
         """Return the gap between the task's sources, taken together, and each of its targets.

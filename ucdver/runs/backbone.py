@@ -13,10 +13,14 @@ from ucdver.spec.run import RunSpec
 
 
 def seeded_backbone(registry: Registry, spec: RunSpec, device: torch.device) -> Backbone:
-    """Return the run's backbone on the device; it seeds torch's default generator, so call it in `scoped_seed`."""
+    """Return the run's backbone on the device; it seeds torch's default generator, so call it in `scoped_seed`.
+
+    Raises:
+        WeightsError: its weights are not those that the run declares.
+    """
     # Seeded without the method's name: every method on a task starts from the same network.
     torch.manual_seed(derive_seed("backbone", run_seed(spec.task.id, spec.seed)))
-    return build_backbone(registry, spec.recipe).to(device)
+    return build_backbone(registry, spec.recipe, spec.weights_sha256).to(device)
 
 
 def feature_key(spec: RunSpec) -> str:

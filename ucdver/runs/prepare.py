@@ -52,6 +52,7 @@ class Preparation:
 
         Raises:
             DataError: a picture is damaged, or a feature is not finite.
+            WeightsError: the weights of a frozen backbone are not those that a run declares.
         """
         for domain in dict.fromkeys(domain for spec in self._specs for domain in _domains(spec)):
             self._draw(domain)
