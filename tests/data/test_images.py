@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from support import tiny_images
 
-from ucdver.data import decode, images
+from ucdver.data import decode, drawing
 from ucdver.data.catalog import Catalog
 from ucdver.data.images import ImageStore, open_image, open_images
 from ucdver.data.manifest import Row
@@ -85,7 +85,7 @@ def test_what_is_done_to_the_array_does_not_reach_the_disk(held: Catalog) -> Non
 
 def test_recipe_decoder_and_data_each_have_a_cache_of_their_own(held: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {open_plain(held, recipe).key for recipe in (RECIPE, ImageRecipe(size=9), ImageRecipe(size=8, fit="crop"))}
-    monkeypatch.setattr(images, "DECODE_VERSION", decode.DECODE_VERSION + 1)
+    monkeypatch.setattr(drawing, "DECODE_VERSION", decode.DECODE_VERSION + 1)
     keys.add(open_plain(held).key)
     held.add("tiny", tiny_images.draw(held.root("tiny"), tiny_images.rows(), seed=1))
     keys.add(open_plain(held).key)

@@ -215,7 +215,7 @@ def test_another_label_map_or_another_drawing_moves_the_key(plan: Planner, monke
     assert spec.model_copy(update={"labels": {"toy": "m:123456789abc"}}).key() != spec.key()
     assert spec.model_copy(update={"pictures": {"toy": "f" * 64}}).key() != spec.key()
     assert spec.model_copy(update={"engine": spec.engine + 1}).key() != spec.key()
-    monkeypatch.setattr("ucdver.data.images.DECODE_VERSION", 10_000)
+    monkeypatch.setattr("ucdver.data.drawing.DECODE_VERSION", 10_000)
     assert plan().runs[0].key() != spec.key()
 
 

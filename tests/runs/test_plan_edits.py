@@ -9,7 +9,7 @@ from support.small_suite import SUITE
 
 from ucdver.backbones import convnet
 from ucdver.data.catalog import Catalog
-from ucdver.data.images import drawing_sha256
+from ucdver.data.drawing import drawing_sha256
 from ucdver.errors import WeightsError
 from ucdver.plugins import load_registry, reset
 from ucdver.runs.backbone import feature_key

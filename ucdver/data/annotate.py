@@ -18,7 +18,8 @@ from ucdver.data.annotations import Annotators, ResolvedAnnotator
 from ucdver.data.annotator import Annotator, Item
 from ucdver.data.annotator_calls import checked, guarded
 from ucdver.data.catalog import Catalog
-from ucdver.data.images import drawing_sha256, open_images
+from ucdver.data.drawing import drawing_sha256
+from ucdver.data.images import open_images
 from ucdver.data.manifest import Row
 from ucdver.data.rows import MappedRows, Part
 from ucdver.data.shown import Sources

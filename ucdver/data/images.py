@@ -14,13 +14,13 @@ from filelock import FileLock
 from PIL import Image
 
 from ucdver.data.catalog import Catalog, how_to_get
-from ucdver.data.decode import DECODE_VERSION, fit_image, open_image
+from ucdver.data.decode import fit_image, open_image
+from ucdver.data.drawing import drawing_sha256
 from ucdver.data.manifest import Manifest, Row, file_part, hash_files, hash_of, row_digest
 from ucdver.data.threads import in_threads
 from ucdver.errors import DataError
 from ucdver.files import atomic_path, reserve, sweep
 from ucdver.registry import Registry, load_callable
-from ucdver.source import local_sha256
 from ucdver.spec.base import sha256_of
 from ucdver.spec.plugin import DatasetSpec
 from ucdver.spec.recipe import ImageRecipe
@@ -103,16 +103,6 @@ def open_npy(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt
         return None
     fits = array.shape == shape and array.dtype == dtype and path.stat().st_size == array.offset + array.nbytes
     return array if fits else None
-
-
-def drawing_sha256(spec: DatasetSpec) -> str:
-    """Return the hash of what draws a data set's pictures: a part of every run's key."""
-    # A loader belongs to its data set and may change with it; the decoder for files has a version of its own.
-    loader = spec.loader
-    drawn_by = [spec.name, spec.version, loader] if loader else []
-    if loader and (edited := local_sha256(loader, lambda: load_callable(loader, f"the loader of '{spec.name}'"))):
-        drawn_by.append(edited)
-    return sha256_of({"decoder": DECODE_VERSION, "loader": drawn_by})
 
 
 def _recipe_hash(spec: DatasetSpec, recipe: ImageRecipe) -> str:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import PIL
 from PIL import Image
 
 from ucdver.data.decode import DECODE_VERSION, open_grey
+from ucdver.data.drawing import drawing_sha256
 from ucdver.data.hashing import PACKED_VERSION, hash_file
 from ucdver.data.paths import Found
 from ucdver.data.perceptual import HASH_VERSION, perceptual_hash
@@ -47,8 +49,10 @@ class Scan:
 
 def scan_header(spec: DatasetSpec, root: Path) -> dict[str, str]:
     """Return what the facts about a data set's files depend on besides the files."""
-    drawn_by = f"{spec.loader} of {spec.version}, packed {PACKED_VERSION}" if spec.loader else ""
-    return {"scan": f"1.{DECODE_VERSION}.{HASH_VERSION}", "root": str(root), "loader": drawn_by}
+    drawn_by = f"{spec.loader} {drawing_sha256(spec)}, packed {PACKED_VERSION}" if spec.loader else ""
+    # Of Pillow, since a picture that one version cannot decode may be whole to another.
+    version = f"1.{DECODE_VERSION}.{HASH_VERSION}, Pillow {PIL.__version__}"
+    return {"scan": version, "root": str(root), "loader": drawn_by}
 
 
 def scan_path(folder: Path, root: Path) -> Path:
@@ -92,7 +96,7 @@ def scan(
     if progress is not None and unknown:
         progress(done, len(stamps))
     for chunk in in_threads(lambda stamp: (stamp, look(stamp.key)), unknown, workers):
-        # What the disk or its permissions refused may be there the next time.
+        # What the disk or its permissions refused, or a loader failed to draw, may be there the next time.
         cache.add((stamp, one) for stamp, one in chunk if one.sha256)
         facts.update((stamp.key, one) for stamp, one in chunk)
         done += len(chunk)
@@ -165,8 +169,8 @@ class DrawnReader:
             pixels = f"{picture.mode} {picture.size} ".encode() + picture.tobytes()
             flat = picture.convert("RGBA") if picture.has_transparency_data else picture.convert("RGB")
         except (OSError, ValueError, KeyError, IndexError, DataError) as error:
-            problem = f"not drawn by its loader: {type(error).__name__}: {error}"
-            return Facts(hashlib.sha256(b"").hexdigest(), problem=problem)
+            # Without a hash, so that it is not remembered: the fault may lie in what the loader reads or imports.
+            return Facts("", problem=f"not drawn by its loader: {type(error).__name__}: {error}")
         sheet = Image.new("RGBA", flat.size, "white")
         grey = Image.alpha_composite(sheet, flat.convert("RGBA")).convert("L")
         return Facts(hashlib.sha256(pixels).hexdigest(), phash=perceptual_hash(grey))

@@ -20,7 +20,7 @@ class Facts:
 
     Attributes:
         sha256: of the file, as `hash_file` has it; of the pixels, where a loader drew the picture; empty where the
-            system would not give the file.
+            system would not give the file or the loader failed.
         width, height: in pixels as the picture is shown; 0 where no picture was decoded.
         phash: what `perceptual_hash` gave, or None.
         problem: why it cannot be decoded; empty where it can.

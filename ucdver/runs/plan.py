@@ -11,7 +11,7 @@ from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
 from ucdver.data.division import Division, divide_task
-from ucdver.data.images import drawing_sha256
+from ucdver.data.drawing import drawing_sha256
 from ucdver.data.labels import label_source
 from ucdver.data.shown import shown_sources
 from ucdver.errors import DataError, SpecError, WeightsError
