@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support import tiny_images
 
 from ucdver.data.catalog import Catalog
 from ucdver.data.manifest import Row
 from ucdver.errors import DataError, FetchError, PluginError
+from ucdver.plugins import load_registry, reset
 
 FETCHED = tiny_images.spec(fetch="support.tiny_images:fetch")
 
@@ -56,6 +58,74 @@ def test_a_change_of_domains_invalidates_it_too(tmp_path: Path) -> None:
     assert Catalog(changed, tmp_path / "home").status("tiny").state == "outdated"
     with pytest.raises(DataError, match="ucdver data add tiny"):
         Catalog(changed, tmp_path / "home").manifest("tiny")
+
+
+LOCAL = """\
+import ucdver
+
+
+def read(root):
+    return [ucdver.Row(path.stem, path.name, "x", {"toy3": "disc"}) for path in sorted(root.glob("*.png"))]
+
+
+@ucdver.hookimpl
+def ucdver_datasets():
+    words = {"summary": "read here", "licence": "none", "obtain": "draw it"}
+    return [ucdver.DatasetSpec(name="read_here", version="1", reader="ucdver_local:read", domains=("x",),
+                               label_spaces=("toy3",), **words)]
+"""
+
+
+def test_an_edit_of_a_local_reader_asks_for_the_data_to_be_read_again(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    Image.new("RGB", (4, 4)).save(root / "a.png")
+
+    def local(text: str) -> Catalog:
+        (tmp_path / "ucdver_local.py").write_text(text)
+        reset()
+        return Catalog(load_registry(tmp_path), tmp_path / "home")
+
+    first = local(LOCAL).add("read_here", root)
+    assert local(LOCAL).status("read_here").state == "ready"
+    edited = local(LOCAL.replace('"disc"', '"bar"'))
+    assert (edited.status("read_here").state, edited.status("read_here").counts) == ("outdated", {})
+    assert f"ucdver data add read_here --root {root}" in edited.status("read_here").hint
+    with pytest.raises(DataError, match=f"'ucdver_local:read' was edited; ucdver data add read_here --root {root}"):
+        edited.manifest("read_here")
+    second = edited.add("read_here", root)
+    assert edited.status("read_here").state == "ready"
+    assert [row.labels["toy3"] for row in edited.manifest("read_here").rows()] == ["bar"]
+    # An edit that gives the same rows leaves the fingerprint, and with it every run, as it was.
+    assert second.fingerprint("x") != first.fingerprint("x")
+    assert local(f"{LOCAL}# an edit\n").add("read_here", root).fingerprint("x") == first.fingerprint("x")
+
+
+def test_a_local_reader_that_is_gone_is_told_by_status(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    Image.new("RGB", (4, 4)).save(root / "a.png")
+    (tmp_path / "ucdver_local.py").write_text(LOCAL)
+    reset()
+    Catalog(load_registry(tmp_path), tmp_path / "home").add("read_here", root)
+    (tmp_path / "ucdver_local.py").write_text(LOCAL.replace("def read(", "def reed("))
+    reset()
+    status = Catalog(load_registry(tmp_path), tmp_path / "home").status("read_here")
+    assert status.state == "outdated" and "read" in status.hint
+
+
+def test_a_fetched_data_set_whose_local_reader_was_edited_is_read_and_not_fetched_again(tmp_path: Path) -> None:
+    text = LOCAL.replace("read_here", "fetched_here").replace("**words", 'fetch="support.tiny_images:fetch", **words')
+    text = text.replace('root.glob("*.png")', 'root.glob("pictures/plain/*.png")').replace(
+        "path.name", "path.relative_to(root).as_posix()"
+    )
+    for edited in (text, f"{text}# an edit\n"):
+        (tmp_path / "ucdver_local.py").write_text(edited)
+        reset()
+        held = Catalog(load_registry(tmp_path), tmp_path / "home")
+        assert len(held.ensure("fetched_here").rows()) == 3
+        assert held.status("fetched_here").state == "ready"
+    assert len((tmp_path / "home" / "fetched" / "calls.txt").read_text().splitlines()) == 1
 
 
 def test_reading_again_replaces_the_manifest_that_is_held(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ from filelock import FileLock
 from ucdver.data.manifest import Manifest, Row, file_part, hash_files, row_digest
 from ucdver.data.reading import Place, read_manifest
 from ucdver.data.scan import Progress
-from ucdver.errors import DataError, FetchError
+from ucdver.errors import DataError, FetchError, PluginError
 from ucdver.files import atomic_write_text
 from ucdver.registry import Registry, load_callable
+from ucdver.source import local_sha256
 from ucdver.spec.base import canonical_json
 from ucdver.spec.plugin import DatasetSpec
 
@@ -30,8 +31,9 @@ class DatasetStatus:
     """What the catalog knows of one data set.
 
     Attributes:
-        state: `ready`; `outdated`, read by another version of the spec; `damaged`, the stored manifest cannot
-            be read; `fetchable` or `absent`, not here, and whether the spec can fetch it.
+        state: `ready`; `outdated`, read by another version of the spec or before `ucdver_local.py`, where its reader
+            is, was edited; `damaged`, the stored manifest cannot be read; `fetchable` or `absent`, not here, and
+            whether the spec can fetch it.
         root: the folder it was read from, where known; `root_exists` says whether it is still there.
         counts: rows by domain, for a data set that is ready.
         hint: what to do next; empty where nothing is needed.
@@ -59,7 +61,7 @@ class Catalog:
         self._manifests: dict[str, tuple[tuple[int, int], Manifest]] = {}
 
     def manifest(self, dataset: str) -> Manifest:
-        """Return the stored manifest; a DataError where there is none of the spec's version."""
+        """Return the stored manifest; a DataError where there is none of the spec's version and today's reader."""
         spec = self.registry.datasets.get(dataset)
         path = self.folder(dataset) / "manifest.parquet"
         if not path.is_file():
@@ -69,6 +71,11 @@ class Catalog:
             raise DataError(
                 f"data set '{dataset}' was read by version {manifest.version} of its reader, "
                 f"which is now {spec.version}",
+                how_to_get(spec, self._stored_root(dataset)),
+            )
+        if manifest.reader != _reader_sha256(spec):
+            raise DataError(
+                f"data set '{dataset}' was read before its reader '{spec.reader}' was edited",
                 how_to_get(spec, self._stored_root(dataset)),
             )
         return manifest
@@ -98,6 +105,7 @@ class Catalog:
         spaces = {name: self.registry.label_spaces.get(name) for name in place.spec.label_spaces}
         with self.held(dataset):
             manifest = read_manifest(place, self.read_rows(place), spaces, progress)
+            manifest = replace(manifest, reader=_reader_sha256(place.spec))
             source = {"dataset": dataset, "version": place.spec.version, "root": str(place.root)}
             # The manifest comes last: it alone says that the data set is there.
             atomic_write_text(place.folder / "source.json", canonical_json(source) + "\n")
@@ -157,7 +165,7 @@ class Catalog:
     def _whole(self, dataset: str, target: Path) -> bool:
         """Whether what was fetched is still what the stored manifest says, file by file."""
         try:
-            if self._stored_root(dataset) != target:
+            if self._stored_root(dataset) != target or self.status(dataset).state == "outdated":
                 return self.add(dataset, target) is not None
             manifest = self.manifest(dataset)
             files = hash_files(self.registry.datasets.get(dataset), target, manifest.rows())
@@ -182,12 +190,15 @@ class Catalog:
             try:
                 root = self._stored_root(dataset)
                 manifest = self._read(dataset, path)
-                current = manifest.version == spec.version and manifest.domains == spec.domains
+                read_by = (manifest.version, manifest.domains, manifest.reader)
+                current = read_by == (spec.version, spec.domains, _reader_sha256(spec))
                 state = "ready" if current else "outdated"
                 counts = {name: len(manifest.rows(name)) for name in spec.domains} if current else {}
                 hint = "" if current else how_to_get(spec, root)
             except DataError as error:
                 state, hint = "damaged", f"{error.problem}; {how_to_get(spec)}"
+            except PluginError as error:
+                state, hint = "outdated", str(error)  # an edit left no reader
         return DatasetStatus(dataset, state, root, root is not None and root.is_dir(), counts, hint)
 
     def _read(self, dataset: str, path: Path) -> Manifest:
@@ -226,6 +237,11 @@ class Catalog:
             raise FetchError(f"data set '{spec.name}' could not be fetched: {error}", spec.obtain) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _reader_sha256(spec: DatasetSpec) -> str:
+    """Return the hash of `ucdver_local.py` where that holds the reader, which has no version to raise; else nothing."""
+    return local_sha256(spec.reader, lambda: load_callable(spec.reader, f"dataset '{spec.name}'"))
 
 
 def how_to_get(spec: DatasetSpec, root: Path | None = None) -> str:

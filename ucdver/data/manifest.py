@@ -78,6 +78,7 @@ class Manifest:
         digests: sha256 by row id; where a path has a `#part`, of the file's hash together with the part.
         sizes: (width, height) by row id, for pictures whose file was decoded; see `size`.
         left_out: how many rows the reader gave besides, by reason: `missing` or `quarantined`.
+        reader: sha256 of `ucdver_local.py` where that held the reader; else empty. No part of a fingerprint.
     """
 
     dataset: str
@@ -87,6 +88,7 @@ class Manifest:
     digests: Mapping[str, str]
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    reader: str = ""
 
     @classmethod
     def build(
@@ -160,6 +162,7 @@ class Manifest:
             "version": self.version,
             "domains": list(self.domains),
             "left_out": dict(self.left_out),
+            "reader": self.reader,
         }
         sizes = zip(*(self.size(row.id) for row in self.all_rows), strict=True)
         columns = {**values, **dict(zip(_SIZES, map(list, sizes), strict=True))}
@@ -195,7 +198,8 @@ class Manifest:
             known = zip(records, *measured, strict=True)
             sizes = {r["id"]: (int(width), int(height)) for r, width, height in known if width}
             left_out = {str(reason): int(count) for reason, count in header.get("left_out", {}).items()}
-            return cls(header["dataset"], header["version"], tuple(header["domains"]), rows, digests, sizes, left_out)
+            read_by = (header["dataset"], header["version"], tuple(header["domains"]))
+            return cls(*read_by, rows, digests, sizes, left_out, str(header.get("reader", "")))
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
             raise DataError(f"{path} is not a manifest: {type(error).__name__}: {error}", _READ_AGAIN) from error
 
