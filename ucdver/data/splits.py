@@ -1,7 +1,8 @@
 """Which rows train, validate and test. A target is split without its labels: they are no argument here.
 
-Every choice is an order by hash of (seed, purpose, name), so it is the same on every machine, does not depend
-on the order of rows, and one more row moves few others.
+Every choice is an order by hash of (seed, purpose, name), so it is the same on every machine and does not depend
+on the order of rows. Where rows are drawn for validation, one more row moves few others. Folds are dealt by rank in
+that order, so that they are of equal size: one more group, or one less, can move most of the others.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def assign_folds(groups: Iterable[str], rule: SplitRule) -> dict[str, int]:
     """Deal groups to folds in turn, in the order of their hashes.
 
     Give it every group of every data set of the task, labelled or not, so that a group is in one fold
-    wherever it occurs and no label moves it.
+    wherever it occurs and no label moves it. Another set of groups is dealt anew.
     """
     ordered = _by_hash(set(groups), rule.seed, "fold")
     return {group: number % rule.folds for number, group in enumerate(ordered)}
