@@ -19,7 +19,14 @@ from typing import Any, TextIO
 from ucdver import DataError
 
 _LOGGER = logging.getLogger("ucdver_emotion")
-_PICTURES = frozenset({".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# The formats that ucdver decodes, under the names that Pillow gives them; not .pfm, whose pixels have no fixed scale.
+_PICTURES = frozenset(
+    {".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".icb", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe"}
+    | {".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff"}
+    | {".vda", ".vst", ".webp"}
+)
+# What people take for pictures too.
+_OTHER_PICTURES = frozenset({".eps", ".heic", ".heif", ".ico", ".jxl", ".pfm", ".psd", ".svg"})
 #: The names that releases give to the three splits.
 SPLITS = {
     "train": "train",
@@ -58,9 +65,16 @@ def file(root: Path, *names: str) -> Path:
 
 
 def pictures(root: Path) -> list[str]:
-    """Return the pictures below `root` as sorted POSIX paths, without hidden files and folders."""
-    found = []
-    for place, folders, names in os.walk(root):
+    """Return the pictures below `root` as sorted POSIX paths, without hidden files and folders.
+
+    How many files are pictures of a format that ucdver does not decode is logged.
+
+    Raises:
+        DataError: a folder cannot be read or is a link, or a name holds a '#'.
+    """
+    found: list[str] = []
+    others: Counter[str] = Counter()
+    for place, folders, names in os.walk(root, onerror=_unread):
         # What archives made on a Mac leave beside every file.
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         links = [name for name in folders if (Path(place) / name).is_symlink()]
@@ -72,10 +86,21 @@ def pictures(root: Path) -> list[str]:
         at = Path(place).relative_to(root)
         shown = [name for name in names if not name.startswith(".")]
         found += [(at / name).as_posix() for name in shown if Path(name).suffix.lower() in _PICTURES]
+        others.update(suffix for name in shown if (suffix := Path(name).suffix.lower()) in _OTHER_PICTURES)
     parts = [name for name in found if "#" in name]
     if parts:
         raise DataError(f"{root / parts[0]} has a '#' in its name, which marks a part of a file", "rename it")
+    if others:
+        told = ", ".join(sorted(others))
+        _LOGGER.warning("%s: %d files of formats that are not read (%s) are left out", root, others.total(), told)
     return sorted(found)
+
+
+def _unread(error: OSError) -> None:
+    # Passed over, as `os.walk` does by itself, a class would be gone without a word.
+    raise DataError(
+        f"the folder {error.filename} cannot be read: {error.strerror}", "check its permissions and the disk"
+    ) from error
 
 
 def relative(path: Path, root: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,9 @@ from PIL import Image
 
 from ucdver import DataError, Row
 from ucdver.data.catalog import Catalog
+from ucdver.data.decode import FORMATS, open_image
 from ucdver.plugins import load_registry, reset
+from ucdver.spec.recipe import ImageRecipe
 from ucdver_emotion import folder_dataset, table_dataset
 
 from .conftest import Tree
@@ -62,6 +66,46 @@ def test_folders_of_several_domains_and_splits(declared: Path, tree: Tree) -> No
         "test/sketch/fear/3.png": ("sketch", "test"),
         "sketch/joy/4.png": ("sketch", ""),
     }
+
+
+def test_every_format_that_is_decoded_is_read(declared: Path, tree: Tree) -> None:
+    Image.init()
+    names = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS} - {".pfm"}
+    (tree.root / "joy").mkdir(parents=True)
+    for suffix in names:
+        Image.new("RGB", (8, 8), "red").save(tree.root / "joy" / f"x{suffix}")
+    rows = added(declared, tree.root, 'folder_dataset("mine", label_space="ekman6")')
+    assert set(rows) == {f"joy/x{suffix}" for suffix in names}
+    for name in rows:
+        open_image(tree.root / name, ImageRecipe(size=8))
+
+
+def test_pictures_of_other_formats_are_left_out_with_a_word(
+    declared: Path, tree: Tree, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree.picture("joy/1.png", "fear/2.jpg")
+    for name in ("joy/3.HEIC", "fear/4.heic", "fear/5.svg", "fear/notes.txt", "fear/.6.svg"):
+        (tree.root / name).write_bytes(b"x")
+    rows = added(declared, tree.root, 'folder_dataset("mine", label_space="ekman6")')
+    assert set(rows) == {"joy/1.png", "fear/2.jpg"}
+    assert "3 files of formats that are not read (.heic, .svg) are left out" in caplog.text
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(
+    declared: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.picture("joy/1.png", "fear/2.jpg")
+    scandir = os.scandir
+
+    def denied(path: str) -> Any:
+        # As the system answers those who are not root, whom no permission keeps out.
+        if Path(path).name == "fear":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match=r"the folder .*fear cannot be read: Permission denied; check its permissions"):
+        added(declared, tree.root, 'folder_dataset("mine", label_space="ekman6")')
 
 
 @pytest.mark.parametrize(
