@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ucdver.runs.remake import is_mixed
 from ucdver.runs.store import RunStore
 from ucdver.spec.run import RunRecord, RunSpec
 
@@ -46,6 +47,8 @@ def schedule(
             result.append(Scheduled(spec, "to run", "--rerun always"))
         elif record is not None and record.status == "done" and rerun != "never" and lacks(record):
             result.append(Scheduled(spec, "to run", "done before; what selection rules read is added"))
+        elif record is not None and record.status == "done" and rerun != "never" and is_mixed(store.folder(spec.key())):
+            result.append(Scheduled(spec, "to run", "stopped while it was made once more"))
         elif record is not None and record.status == "done":
             source = record.provenance.method_source_sha256 if record.provenance else ""
             result.append(Scheduled(spec, "cached", source=source))

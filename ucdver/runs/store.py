@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,22 +25,59 @@ def checkpoint_name(done: int, steps: int | None = None) -> str:
 
 
 def clear(folder: Path, *names: str) -> None:
-    """Remove some of a run's folders, and its logs; the run's lock is held."""
+    """Remove some of a run's folders, and its logs; with its `predictions` those at its end too. Its lock is held.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
     for name in names:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "log.jsonl").unlink(missing_ok=True)
-    (folder / "pseudo_labels.jsonl").unlink(missing_ok=True)
+        remove_folder(folder / name)
+    files = ("log.jsonl", "pseudo_labels.jsonl", *(["predictions.parquet"] if "predictions" in names else []))
+    for name in files:
+        (folder / name).unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if it is there; a process that is killed at it leaves it whole or gone.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if path.is_dir():
+        gone = path.with_name(f".tmp-{uuid.uuid4().hex}-{path.name}")
+        path.rename(gone)
+        shutil.rmtree(gone)
+
+
+def start_over(folder: Path) -> None:
+    """Remove what an attempt left of a run, its record too; the run's lock is held.
+
+    A process that is killed at it leaves the run as it was, but for its weights, or a run that nothing goes on from.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    # The weights first: with them and without a record, the old result would come back as that of a new attempt.
+    remove_folder(folder / "checkpoints")
+    (folder / "record.json").unlink(missing_ok=True)
+    clear(folder, "outputs", "predictions")
 
 
 class RunStore:
-    """Reads and writes `<root>/<key[:2]>/<key>/` and the plans in `<root>/suites/`."""
+    """Reads and writes `<root>/<key[:2]>/<key>/` and the plans in `<root>/suites/`.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the runs folder.
+        within: a folder of each run, to keep what is made in there apart from what the run has.
+    """
+
+    def __init__(self, root: Path, within: str = "") -> None:
         self.root = root
+        self.within = within
 
     def folder(self, key: str) -> Path:
         """Return the folder of a run; it need not exist."""
-        return self.root / key[:2] / key
+        return self.root / key[:2] / key / self.within
 
     def record(self, key: str) -> RunRecord | None:
         """Return the record of a run, or None when it has not ended; a damaged record is a DataError."""

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import builtins
+import shutil
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from ucdver.errors import UcdverError
-from ucdver.files import atomic_write_text
 from ucdver.methods.config import method_class
 from ucdver.plugins import load_registry, notify
 from ucdver.runs.attempt import Attempt
 from ucdver.runs.lock import RunLock
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.provenance import collect, now
-from ucdver.runs.store import RunStore, clear
+from ucdver.runs.remake import beside, drop, is_mixed, settle
+from ucdver.runs.store import RunStore, remove_folder, start_over
 from ucdver.seeds import scoped_seed
 from ucdver.source import source_sha256
 from ucdver.spec.run import RunRecord, RunSpec
 from ucdver.train.checkpoint import checkpoint_path
 
-#: Beside the record of a run that is done while it is made once more.
-_REMADE = "remade"
 #: A sign of life this often; each is a file flushed to disk.
 BEAT_SECONDS = 5.0
 
@@ -37,26 +38,43 @@ def execute(spec: RunSpec, options: WorkerOptions, observe: Observer) -> RunReco
     store = RunStore(options.runs)
     folder = store.folder(spec.key())
     with RunLock(folder) as lock:
+        settle(folder)
         ended = store.record(spec.key())
         if ended is not None and ended.status == "done" and not options.fresh:
-            if not (options.outputs and store.lacks_outputs(spec)):
+            mixed = is_mixed(folder)
+            if not mixed and not (options.outputs and store.lacks_outputs(spec)):
                 return ended
-            whole = checkpoint_path(folder).is_file() and not is_remade(folder)
-            if spec.protocol.checkpoints == 1 and whole:
+            if spec.protocol.checkpoints == 1 and checkpoint_path(folder).is_file() and not mixed:
                 return _with_outputs(ended, options, store, _beating(observe, lock))
             return _remade(ended, options, store, _beating(observe, lock))
-        (folder / "record.json").unlink(missing_ok=True)
-        (folder / _REMADE).unlink(missing_ok=True)
         _sweep(folder)
-        # A run whose process was killed left no traceback: it goes on from its checkpoint.
-        if options.fresh or (ended is not None and ended.traceback):
-            clear(folder, "checkpoints", "outputs", "predictions")
+        if options.fresh or not _goes_on(ended, folder):
+            start_over(folder)
+            drop(folder)
+        (folder / "record.json").unlink(missing_ok=True)
         store.write_spec(spec)
         notify("started", spec, options.local)
         record = _attempt(spec, options, store, _beating(observe, lock))
         store.write_record(record)
         notify("finished" if record.status == "done" else "failed", record, options.local)
         return record
+
+
+def _goes_on(ended: RunRecord | None, folder: Path) -> bool:
+    """Return whether the next attempt goes on from the checkpoint of the last one.
+
+    A run whose process was killed left no traceback, and what the machine lacked is no fault of the run.
+    """
+    return checkpoint_path(folder).is_file() and (ended is None or not ended.traceback or _lacked_room(ended))
+
+
+def _lacked_room(failed: RunRecord) -> bool:
+    """Return whether a run failed for want of memory or disk, or of a file that could not be had."""
+    kind = getattr(builtins, failed.reason.partition(":")[0], None)
+    if isinstance(kind, type) and issubclass(kind, OSError | MemoryError):
+        return True
+    # Of torch: the memory of a GPU and of the CPU, and a checkpoint that could not be written whole.
+    return any(words in failed.reason for words in ("OutOfMemoryError: ", "DefaultCPUAllocator", "inline_container.cc"))
 
 
 def _with_outputs(ended: RunRecord, options: WorkerOptions, store: RunStore, observe: Observer) -> RunRecord:
@@ -78,29 +96,23 @@ def _with_outputs(ended: RunRecord, options: WorkerOptions, store: RunStore, obs
 def _remade(ended: RunRecord, options: WorkerOptions, store: RunStore, observe: Observer) -> RunRecord:
     """Make a run that is done once more, for outputs that its last weights alone cannot give; return its new record.
 
-    Its result is replaced when there is a new one, and not before; where that fails it is as in `_with_outputs`. What
-    was stopped goes on from its checkpoint.
+    All is made beside what the run has, which is replaced when the new is whole, and not before; where that fails it is
+    as in `_with_outputs`. What was stopped goes on from its checkpoint.
     """
     folder = store.folder(ended.spec.key())
     _sweep(folder)
-    if not is_remade(folder):
-        clear(folder, "checkpoints", "outputs")
-        atomic_write_text(folder / _REMADE, "the record and predictions here are those of an earlier attempt\n")
     notify("started", ended.spec, options.local)
-    record = _attempt(ended.spec, options, store, observe)
+    apart = beside(store)
+    record = _attempt(ended.spec, options, apart, observe)
     if record.status == "done":
-        store.write_record(record)
+        apart.write_record(record)
+        settle(folder)
     else:
-        clear(folder, "checkpoints", "outputs")
+        if not _lacked_room(record):
+            remove_folder(apart.folder(ended.spec.key()))
         record = _no_worse(ended, record.reason)
-    (folder / _REMADE).unlink(missing_ok=True)
     notify("finished" if record.status == "done" else "failed", record, options.local)
     return record
-
-
-def is_remade(folder: Path) -> bool:
-    """Return whether a run that is done is being made once more, so that what lies beside its record is not its own."""
-    return (folder / _REMADE).is_file()
 
 
 def _no_worse(ended: RunRecord, reason: str) -> RunRecord:
@@ -121,10 +133,11 @@ def _reason(error: Exception) -> str:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed process was about to write; the lock is held, so nobody else is writing."""
-    for path in folder.rglob(".*.tmp*"):
-        path.unlink(missing_ok=True)
-    for path in folder.rglob(".tmp-*"):
-        path.unlink(missing_ok=True)
+    for path in [*folder.rglob(".*.tmp*"), *folder.rglob(".tmp-*")]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _beating(observe: Observer, lock: RunLock) -> Observer:
@@ -133,7 +146,9 @@ def _beating(observe: Observer, lock: RunLock) -> Observer:
     def observed(done: int, total: int, losses: dict[str, float]) -> None:
         nonlocal last
         if time.monotonic() - last > BEAT_SECONDS:
-            lock.beat()
+            # For a person who wonders: what cannot be written down at this moment ends no run.
+            with suppress(OSError):
+                lock.beat()
             last = time.monotonic()
         observe(done, total, losses)
 

@@ -16,8 +16,9 @@ from ucdver.runs.events import Listener, RunEvent
 from ucdver.runs.lock import RunLock
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.provenance import now
+from ucdver.runs.remake import is_remade, settle
 from ucdver.runs.store import RunStore
-from ucdver.runs.worker import execute, is_remade
+from ucdver.runs.worker import execute
 from ucdver.spec.run import RunRecord, RunSpec
 
 WAIT_SECONDS = 1.0
@@ -150,6 +151,7 @@ class ProcessExecutor:
         store = RunStore(self.options.runs)
         try:
             with RunLock(store.folder(spec.key())):
+                settle(store.folder(spec.key()))
                 ended = store.record(spec.key())
                 if ended is not None and ended.status == "done":
                     if is_remade(store.folder(spec.key())):
