@@ -7,14 +7,22 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ucdver.discovery import LOCAL_MODULE
 
+_KNOWN: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()
+
 
 def source_sha256(found: Callable[..., Any]) -> str:
-    """Return the sha256 of the file that defines a class or function: to notice a change under one version."""
-    file = inspect.getsourcefile(found)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    """Return the sha256 of the file that defines a class or function: to notice a change under one version.
+
+    It is read once, as soon as a method's class is loaded: a later edit is not what this process runs.
+    """
+    if found not in _KNOWN:
+        file = inspect.getsourcefile(found)
+        _KNOWN[found] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    return _KNOWN[found]
 
 
 def version_of(version: str, target: str, found: type) -> str:

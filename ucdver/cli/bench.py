@@ -166,6 +166,9 @@ def _warn_of_changes(session: Bench, console: Console) -> None:
             "and its version has not; raise the version, or use --rerun always, if the change can move a result"
         )
         console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
+    for name in session.changed_methods("to run"):
+        text = f"note: the source of method '{name}' has changed since its runs were stopped: they start over"
+        console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def _carry_out(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ucdver.errors import PluginError
 from ucdver.methods.base import Method, MethodConfig
 from ucdver.registry import Registry, load_target
+from ucdver.source import source_sha256
 from ucdver.spec.options import checked_options
 
 
@@ -19,6 +21,9 @@ def method_class(registry: Registry, name: str) -> type[Method]:
         raise PluginError(f"method '{name}': '{spec.target}' is not a subclass of ucdver.Method")
     if found.step is Method.step and found.trains and not found.manual_optimisation:
         raise PluginError(f"method '{name}': {found.__name__} has no step(batch, progress)")
+    with suppress(OSError, TypeError):
+        # Now, while its file is still what was imported. A class without one is told where the hash is needed.
+        source_sha256(found)
     return found
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ucdver.backbones.base import Backbone, PrecomputedFeatures
+from ucdver.backbones.build import edited_sha256
 from ucdver.data.annotation_cache import open_annotations
 from ucdver.data.catalog import Catalog
 from ucdver.data.decode import BACKGROUNDS
@@ -18,6 +19,7 @@ from ucdver.data.features import open_features
 from ucdver.data.images import ImageStore
 from ucdver.data.rows import Rows, select_rows
 from ucdver.data.views import SourceView, TargetView, TaskData, load_task
+from ucdver.errors import SpecError
 from ucdver.evaluate.cost import CostMeter
 from ucdver.evaluate.predictions import Predictions
 from ucdver.evaluate.target_labels import open_target_labels, open_target_soft_labels, soft_rows
@@ -27,11 +29,12 @@ from ucdver.registry import Registry
 from ucdver.runs.backbone import feature_key, seeded_backbone
 from ucdver.runs.options import Observer, WorkerOptions
 from ucdver.runs.outputs import OutputWriter
-from ucdver.runs.store import RunStore
+from ucdver.runs.store import RunStore, start_over
 from ucdver.seeds import derive_seed, run_seed, scoped_seed
+from ucdver.source import source_sha256, version_of
 from ucdver.spec.run import Cost, RunSpec
 from ucdver.spec.task import Domain
-from ucdver.train.checkpoint import point_path
+from ucdver.train.checkpoint import begun_with, point_path, write_begun_with
 from ucdver.train.loop import Loop
 from ucdver.train.predict import predict_all
 
@@ -59,6 +62,7 @@ class Attempt:
         torch.set_num_threads(self.options.threads)
         meter = CostMeter(self.device)
         method, data = self._built()
+        self._begin()
         loop = self._loop(method, data)
         writer = self._writer(method, data)
 
@@ -86,8 +90,28 @@ class Attempt:
         self._loop(method, data).run(observe)
         return method, data
 
+    def _begin(self) -> None:
+        """Let what another source of the method began be begun anew: half of each would be the result of neither."""
+        source = source_sha256(method_class(self.registry, self.spec.method.name))
+        if begun_with(self.folder) not in ("", source):
+            start_over(self.folder)
+        write_begun_with(self.folder, source)
+
+    def _check_unchanged(self) -> None:
+        """Refuse to carry out a run with other code than its key names: `ucdver_local.py` may be edited meanwhile."""
+        chosen = self.spec.method
+        declared = self.registry.methods.get(chosen.name)
+        changed = ""
+        if version_of(declared.version, declared.target, method_class(self.registry, chosen.name)) != chosen.version:
+            changed = f"method '{chosen.name}'"
+        elif edited_sha256(self.registry, self.spec.recipe) != self.spec.backbone_sha256:
+            changed = f"backbone '{self.spec.recipe.backbone_name}'"
+        if changed:
+            raise SpecError(f"{changed} changed since the run was planned", "run the bench again")
+
     def _built(self) -> tuple[Method, TaskData]:
         """Return the method before its first step, and the run's data."""
+        self._check_unchanged()
         backbone = self._backbone()
         data = self._data(backbone)
         return self._method(backbone, data), data

@@ -23,7 +23,7 @@ from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.prepare import Preparation, Preparing
 from ucdver.runs.restrict import restrict
-from ucdver.runs.schedule import Rerun, Scheduled, schedule
+from ucdver.runs.schedule import Rerun, Scheduled, State, schedule
 from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.source import source_sha256
@@ -98,11 +98,14 @@ class Bench:
             return schedule(self._plan.runs, self.store, self.rerun, made=self._made)
         return schedule(self._plan.runs, self.store, self.rerun, self.scored_by.lacks, self._made)
 
-    def changed_methods(self) -> list[str]:
-        """Return the methods whose cached runs were made from another state of their source, at the same version."""
+    def changed_methods(self, state: State = "cached") -> list[str]:
+        """Return the methods whose cached runs were made from another state of their source, at the same version.
+
+        Of runs that are `to run`: those that were stopped and were begun from another, which begin anew.
+        """
         made_from: dict[str, set[str]] = {}
         for item in self.scheduled:
-            if item.source:
+            if item.source and item.state == state:
                 made_from.setdefault(item.spec.method.name, set()).add(item.source)
         return [m for m, seen in made_from.items() if seen != {source_sha256(method_class(self.registry, m))}]
 

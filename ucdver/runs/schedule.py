@@ -9,6 +9,7 @@ from typing import Literal
 from ucdver.runs.remake import is_mixed
 from ucdver.runs.store import RunStore
 from ucdver.spec.run import RunRecord, RunSpec
+from ucdver.train.checkpoint import begun_with
 
 Rerun = Literal["missing", "failed", "always", "never"]
 State = Literal["cached", "failed", "to run", "not run"]
@@ -18,7 +19,8 @@ State = Literal["cached", "failed", "to run", "not run"]
 class Scheduled:
     """A run and what will be done about it: nothing (`cached`; `failed` or `not run`, and left so) or `to run`.
 
-    `source` is the hash of the method's source with which a cached run was made, where its record says so.
+    `source` is the hash of the method's source with which a cached run was made, or one that was stopped was begun,
+    where that was written down.
     """
 
     spec: RunSpec
@@ -57,5 +59,6 @@ def schedule(
         elif rerun == "never":
             result.append(Scheduled(spec, "not run", "--rerun never"))
         else:
-            result.append(Scheduled(spec, "to run", "failed before" if record else ""))
+            begun = begun_with(store.folder(spec.key()))
+            result.append(Scheduled(spec, "to run", "failed before" if record else "", begun))
     return result

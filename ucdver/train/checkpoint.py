@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ucdver.errors import DataError
-from ucdver.files import atomic_path
+from ucdver.files import atomic_path, atomic_write_text
 
 
 @dataclass
@@ -37,6 +37,24 @@ def checkpoint_path(folder: Path) -> Path:
 def point_path(folder: Path, done: int) -> Path:
     """Return where a run keeps its weights after `done` steps until training is over."""
     return folder / "checkpoints" / f"step-{done:06d}.pt"
+
+
+def begun_with(folder: Path) -> str:
+    """Return the sha256 of the method's source with which a run was begun; empty where that was not written down."""
+    try:
+        return _source_path(folder).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def write_begun_with(folder: Path, sha256: str) -> None:
+    """Write down with which source of its method a run is begun, before its first checkpoint."""
+    atomic_write_text(_source_path(folder), sha256)
+
+
+def _source_path(folder: Path) -> Path:
+    # Beside the checkpoints, so that it goes when they do.
+    return checkpoint_path(folder).with_name("source.sha256")
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
