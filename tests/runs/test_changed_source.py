@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.small_suite import SUITE
 
+import ucdver
 from ucdver.data.catalog import Catalog
 from ucdver.plugins import load_registry, reset
 from ucdver.runs.options import WorkerOptions
@@ -127,3 +131,42 @@ def test_provenance_names_the_code_that_was_loaded_and_not_a_later_edit(tmp_path
     record = execute(spec, options, quiet)
     assert record.status == "done" and min(totals(options.runs, spec)) > 0
     assert record.provenance is not None and record.provenance.method_source_sha256 == sha256(loaded)
+
+
+def commit(python_path: Path) -> list[str]:
+    code = (
+        "from pathlib import Path; from ucdver.runs import provenance as p;"
+        "assert Path.cwd() in Path(p.__file__).parents, p.__file__;"
+        "found = p.collect(p.Registry(), p.torch.device('cpu'), p.now(), '');"
+        "print(found.git_commit or '-', found.git_dirty)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=python_path.parent,
+        env={**os.environ, "PYTHONPATH": str(python_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_commit_is_that_of_ucdver_and_of_no_project_around_it(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        done = subprocess.run(["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    package = tmp_path / "site" / "ucdver"
+    shutil.copytree(Path(ucdver.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    git("init", "--quiet")
+    (tmp_path / ".gitignore").write_text("site\n__pycache__\n")
+    git("add", ".gitignore")
+    git("commit", "--quiet", "-m", "a project that uses it")
+    (tmp_path / "notes.txt").write_text("not committed")
+    assert commit(package.parent) == ["-", "False"]
+    (tmp_path / "notes.txt").unlink()
+    git("add", "--force", "site/ucdver")
+    git("commit", "--quiet", "-m", "its own checkout")
+    assert commit(package.parent) == [git("rev-parse", "HEAD"), "False"]

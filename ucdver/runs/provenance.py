@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 import socket
@@ -38,6 +39,17 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+@functools.cache
+def _checkout() -> tuple[str, bool]:
+    """Return the commit of this package's checkout, and whether anything in it was changed, once per process.
+
+    Installed below a project that is a repository, the package is no file of it, and the commit would be of another.
+    """
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
+        return "", False
+    return _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain"))
+
+
 def device_name(device: torch.device) -> str:
     """Return the device with its product name, as in "cuda (NVIDIA H100)"."""
     if device.type == "cuda":
@@ -47,6 +59,7 @@ def device_name(device: torch.device) -> str:
 
 def collect(registry: Registry, device: torch.device, started: str, method_sha256: str) -> Provenance:
     """Return the provenance of a run that began at `started` and ends now."""
+    commit, dirty = _checkout()
     packages = {}
     for name in _PACKAGES:
         try:
@@ -64,6 +77,6 @@ def collect(registry: Registry, device: torch.device, started: str, method_sha25
         packages=packages,
         plugins={plugin.name: plugin.version for plugin in registry.plugins},
         method_source_sha256=method_sha256,
-        git_commit=_git("rev-parse", "HEAD"),
-        git_dirty=bool(_git("status", "--porcelain")),
+        git_commit=commit,
+        git_dirty=dirty,
     )
