@@ -10,6 +10,8 @@ from ucdver.runs.bench import Bench
 from ucdver.runs.merge import added, merged
 from ucdver.runs.plan import Plan
 from ucdver.runs.store import RunStore
+from ucdver.spec.run import RunSpec
+from ucdver.spec.suite import SuitePlan
 
 Planner = Callable[..., Plan]
 TWO = (
@@ -68,6 +70,71 @@ def test_what_is_here_stays_and_a_cell_without_data_here_is_the_others(plan: Pla
     assert set(added(whole, here, lambda key: None).entries) == set(whole.entries)
     other = whole.model_copy(update={"entries": tuple(e.model_copy(update={"key": "0" * 64}) for e in whole.entries)})
     assert set(added(whole, other, lambda key: None).entries) == set(whole.entries)
+
+
+def test_a_cell_without_data_here_stays_where_the_others_run_of_it_does_not_compare(plan: Planner) -> None:
+    whole = plan(TWO).remembered
+    first, *rest = whole.entries
+    lacking = first.model_copy(update={"key": "", "status": "missing", "reason": "no data"})
+    here = whole.model_copy(update={"entries": (lacking, *rest), "absent": {"toy": "add it"}})
+    for text in (TWO.replace("steps = 6", "steps = 7"), TWO + "\n[method.source_only]\nlabel_smoothing = 0.1\n"):
+        other = plan(text).remembered
+        assert first.key not in {entry.key for entry in other.entries}
+        assert added(here, other, lambda key: None) == here
+
+
+@pytest.mark.parametrize(
+    ("options", "reads", "left"),
+    [
+        ({"cap": {"prompt": "b"}}, {}, False),
+        # An annotator that the one which the method asks for reads.
+        ({"under": {"prompt": "b"}}, {"cap": ("under", "cap")}, False),
+        ({"under": {"prompt": "b"}}, {"cap": ("cap",)}, True),
+        ({"cap": {"prompt": "a"}, "another": {"size": 3}}, {"cap": ("cap",)}, True),
+        # Without a table it has its defaults where the new runs read it, and is not spoken of where they do not.
+        ({}, {"cap": ("cap",)}, False),
+    ],
+)
+def test_a_method_that_reads_an_annotator_with_other_options_leaves_the_table(
+    plan: Planner, options: dict, reads: dict, left: bool
+) -> None:
+    whole, part = plan(TWO), plan(SUITE)
+
+    def annotated(planned: Plan, annotators: dict) -> SuitePlan:
+        suite = planned.remembered.suite.model_copy(update={"annotators": annotators})
+        return planned.remembered.model_copy(update={"suite": suite})
+
+    def reading(spec: RunSpec) -> RunSpec:
+        return spec.model_copy(update={"annotations": {"cap": "1" * 64}}) if spec.method.name == "source_only" else spec
+
+    olds = {spec.key(): reading(spec) for spec in whole.runs}
+    before = {"cap": {"prompt": "a"}} if "under" not in options else {"under": {"prompt": "a"}}
+    below = (lambda names: [read for name in names for read in reads[name]]) if reads else None
+    runs = [reading(spec) for spec in part.runs]
+    both = merged(annotated(whole, before), annotated(part, options), runs, olds.get, below)
+    assert (("two", "source_only") in {(e.task, e.method) for e in both.entries}) == left
+    assert ("two", "target_only") in {(e.task, e.method) for e in both.entries}
+
+
+def test_options_of_an_annotator_that_the_new_part_does_not_speak_of_are_kept_with_its_rows(plan: Planner) -> None:
+    whole, part = plan(SUITE), plan(SUITE.replace('"source_only", "target_only"', '"dann"'))
+    suite = whole.remembered.suite.model_copy(update={"annotators": {"cap": {"prompt": "a"}}})
+    olds = {spec.key(): spec.model_copy(update={"annotations": {"cap": "1" * 64}}) for spec in whole.runs}
+    both = merged(whole.remembered.model_copy(update={"suite": suite}), part.remembered, part.runs, olds.get)
+    assert both.suite.annotators == {"cap": {"prompt": "a"}}
+    assert {entry.method for entry in both.entries} == {"source_only", "target_only", "dann"}
+
+
+@pytest.mark.parametrize("methods", ['"dann", "mcc"', '"mcc", "dann"'])
+def test_other_annotations_of_any_new_run_of_a_task_count(plan: Planner, methods: str) -> None:
+    whole, part = plan(SUITE), plan(SUITE.replace('"source_only", "target_only"', methods))
+    olds = {spec.key(): spec.model_copy(update={"annotations": {"cap": "1" * 64}}) for spec in whole.runs}
+    runs = [
+        spec.model_copy(update={"annotations": {"cap": "2" * 64} if spec.method.name == "dann" else {}})
+        for spec in part.runs
+    ]
+    both = merged(whole.remembered, part.remembered, runs, olds.get)
+    assert {entry.method for entry in both.entries} == {"dann", "mcc"}
 
 
 def test_a_bench_of_one_method_adds_a_row_to_the_table(plan: Planner, tmp_path: Path, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from ucdver.cli.output import say
 from ucdver.cli.pseudo_labels import pseudo_labels
+from ucdver.data.annotations import reading_order
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
 from ucdver.errors import SpecError
@@ -77,7 +79,8 @@ def import_(
     folder runs what is still missing.
     """
     registry = load_registry(Path.cwd())
-    found = import_runs(file, RunStore(runs), Revealed(Catalog(registry, data_home()), registry))
+    reveal = Revealed(Catalog(registry, data_home()), registry)
+    found = import_runs(file, RunStore(runs), reveal, partial(reading_order, registry))
     say(f"{found.new} runs came in, {found.present} were there already")
     for name, count in found.left_out.items():
         are = "run is" if count == 1 else "runs are"

@@ -39,6 +39,33 @@ def needs_of(spec: AnnotatorSpec) -> tuple[str, ...]:
     return tuple(name for name in spec.reads if name not in INPUTS or (name == "text" and spec.name != "text"))
 
 
+def reading_order(registry: Registry, names: Sequence[str]) -> list[str]:
+    """Return `names` and all that they read, each after what it reads.
+
+    Raises:
+        PluginError: one reads what nobody gives, or they read each other in a circle.
+    """
+    done: list[str] = []
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = " -> ".join((*path[path.index(name) :], name))
+            raise PluginError(f"annotators read each other in a circle: {circle}", "one of them must read less")
+        if name in done:
+            return
+        if path and name not in registry.annotators:
+            known = [*INPUTS, *registry.annotators.names]
+            hint = suggestion(name, known, f"there are {', '.join(known)}")
+            raise PluginError(f"annotator '{path[-1]}' reads '{name}', which is no annotator", hint)
+        for need in needs_of(registry.annotators.get(name)):
+            visit(need, (*path, name))
+        done.append(name)
+
+    for name in names:
+        visit(name, ())
+    return done
+
+
 class ResolvedAnnotator:
     """An annotator with its options, ready to be asked what makes its output.
 
@@ -127,30 +154,8 @@ class Annotators:
         return self._resolved[name]
 
     def order(self, names: Sequence[str]) -> list[str]:
-        """Return `names` and all that they read, each after what it reads.
-
-        Raises:
-            PluginError: one reads what nobody gives, or they read each other in a circle.
-        """
-        done: list[str] = []
-
-        def visit(name: str, path: tuple[str, ...]) -> None:
-            if name in path:
-                circle = " -> ".join((*path[path.index(name) :], name))
-                raise PluginError(f"annotators read each other in a circle: {circle}", "one of them must read less")
-            if name in done:
-                return
-            if path and name not in self.registry.annotators:
-                known = [*INPUTS, *self.registry.annotators.names]
-                hint = suggestion(name, known, f"there are {', '.join(known)}")
-                raise PluginError(f"annotator '{path[-1]}' reads '{name}', which is no annotator", hint)
-            for need in needs_of(self.registry.annotators.get(name)):
-                visit(need, (*path, name))
-            done.append(name)
-
-        for name in names:
-            visit(name, ())
-        return done
+        """As `reading_order`, of the registry's annotators."""
+        return reading_order(self.registry, names)
 
     def check_extras(self, method: str, names: Sequence[str]) -> None:
         """Refuse extras that a method asks for and cannot be given: unknown ones, and texts."""

@@ -22,7 +22,7 @@ from ucdver.errors import DataError
 from ucdver.files import atomic_path, atomic_write_bytes
 from ucdver.runs.archived import FAULTS, ArchivedRun, Reveal, as_bytes, fitting, read_member
 from ucdver.runs.lock import RunLock
-from ucdver.runs.merge import added
+from ucdver.runs.merge import Below, added
 from ucdver.runs.store import RunStore, clear
 from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord
@@ -111,12 +111,12 @@ def _files_of(store: RunStore, key: str, classes_only: bool, with_labels: bool) 
     return files
 
 
-def import_runs(path: Path, store: RunStore, reveal: Reveal | None = None) -> Unpacked:
+def import_runs(path: Path, store: RunStore, reveal: Reveal | None = None, below: Below | None = None) -> Unpacked:
     """Add the runs of an archive to a runs folder; what is done there already stays as it is.
 
     Logits take the place of the predicted classes of the same run. The archive's plan is added to one of the same suite
     that is here, as far as the two compare. All of the archive is checked before anything is written. `reveal` fills in
-    the labels of predictions that have none.
+    the labels of predictions that have none, and `below` knows what annotators read, as in `merged`.
 
     Raises:
         DataError: it is no archive of runs, or damaged; or it has no labels, and the data are not here.
@@ -138,7 +138,7 @@ def import_runs(path: Path, store: RunStore, reveal: Reveal | None = None) -> Un
         name = plan.suite.name
         with store.planning():
             here = store.plan(name) if name in store.suites() else None
-            both = plan if here is None else added(here, plan, store.spec)
+            both = plan if here is None else added(here, plan, store.spec, below)
             if both != here:
                 store.write_plan(both)
                 planned.append(name)

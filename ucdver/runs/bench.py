@@ -135,7 +135,7 @@ class Bench:
         with self.store.planning():
             if self.restricted and self.suite.name in self.store.suites():
                 old = self.store.plan(self.suite.name)
-                plan = merged(old, plan, self._plan.runs, self.store.spec)
+                plan = merged(old, plan, self._plan.runs, self.store.spec, self._plan.annotators.order)
                 kept = {(entry.task, entry.method, entry.seed) for entry in plan.entries}
                 gone = [e.method for e in old.entries if (e.task, e.method, e.seed) not in kept]
                 self.lost = list(dict.fromkeys(gone))
