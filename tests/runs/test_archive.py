@@ -20,9 +20,11 @@ from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
 from ucdver.report.markdown import export as markdown
 from ucdver.runs.archive import export_runs, import_runs
+from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan
 from ucdver.runs.revealed import Revealed
 from ucdver.runs.store import RunStore
+from ucdver.runs.worker import execute
 
 CHECKED = SUITE.replace("seeds = 2", "seeds = 1\ncheckpoints = 2")
 
@@ -200,6 +202,48 @@ def test_a_run_that_has_not_ended_is_counted(tmp_path: Path, made: tuple[RunStor
     other = RunStore(tmp_path / "elsewhere")
     import_runs(path, other)
     assert other.record(planned.runs[0].key()) is None
+
+
+def test_a_failed_run_goes_without_what_an_earlier_attempt_predicted(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    store, planned, path = made
+    key = planned.runs[0].key()
+    done = store.record(key)
+    assert done is not None
+    store.write_record(done.model_copy(update={"status": "failed", "reason": "broke", "traceback": "broke"}))
+    packed = export_runs(store, planned.remembered, path)
+    assert (packed.runs, packed.absent) == (len(planned.runs), 0)
+    with zipfile.ZipFile(path) as archive:
+        assert [name for name in archive.namelist() if name.startswith(key)] == [f"{key}/record.json"]
+    other = RunStore(tmp_path / "elsewhere")
+    import_runs(path, other)
+    record = other.record(key)
+    assert record is not None and record.status == "failed" and not other.has_predictions(key)
+
+
+def test_a_run_that_is_being_made_once_more_is_left_out_and_counted(
+    tmp_path: Path, home: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    _, planned, path = made
+    spec = planned.runs[0]
+    store = RunStore(tmp_path / "came_in")
+    import_runs(path, store)
+
+    class Stopped(BaseException):
+        """As a killed process stops."""
+
+    def stopping(done: int, total: int, losses: dict[str, float]) -> None:
+        raise Stopped
+
+    # What came in has nothing that selection rules read: for that it is made once more, and stopped on the way.
+    with pytest.raises(Stopped):
+        execute(spec, WorkerOptions(runs=store.root, home=home, outputs=True), stopping)
+    packed = export_runs(store, planned.remembered, path)
+    assert (packed.runs, packed.absent) == (len(planned.runs) - 1, 1)
+    other = RunStore(tmp_path / "elsewhere")
+    import_runs(path, other)
+    assert other.record(spec.key()) is None
 
 
 def test_what_was_begun_here_goes_on_where_the_run_failed_elsewhere(

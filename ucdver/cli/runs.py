@@ -61,9 +61,8 @@ def export(
     tasks = chosen_tasks(plan.suite, tuple(task or ()))
     packed = export_runs(store, plan, file, tasks, classes_only, with_labels=not without_labels)
     are = "is" if packed.absent == 1 else "are"
-    absent = (
-        f"; {packed.absent} {are} not in it: not run, or without predictions that can be read" if packed.absent else ""
-    )
+    why = "not run, half made once more, or without predictions that can be read"
+    absent = f"; {packed.absent} {are} not in it: {why}" if packed.absent else ""
     say(f"wrote {packed.runs} runs of {plan.suite.name} to {file}{absent}")
 
 

@@ -24,6 +24,7 @@ from ucdver.runs.archived import FAULTS, ArchivedRun, Reveal, as_bytes, fitting,
 from ucdver.runs.lock import RunLock
 from ucdver.runs.merge import Below, added
 from ucdver.runs.store import RunStore, clear
+from ucdver.runs.worker import is_remade
 from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import SuitePlan
@@ -40,7 +41,10 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Packed:
-    """How many runs were written, and how many asked for had not ended or have no predictions that can be read."""
+    """How many runs were written, and how many asked for were not.
+
+    Those had not ended, are being made once more, or have no predictions that can be read.
+    """
 
     runs: int
     absent: int
@@ -92,9 +96,14 @@ def export_runs(
 def _files_of(store: RunStore, key: str, classes_only: bool, with_labels: bool) -> dict[str, bytes]:
     """Return what of a run goes into an archive, by its name there; nothing of one that is not whole."""
     record, folder = store.record(key), store.folder(key)
-    if record is None or (record.status == "done" and not store.has_predictions(key)):
+    if record is None or is_remade(folder):
         return {}
     files = {"record.json": (folder / "record.json").read_bytes()}
+    if record.status != "done":
+        # Predictions beside it are those of an earlier attempt.
+        return files
+    if not store.has_predictions(key):
+        return {}
     for file in (*folder.glob("predictions.parquet"), *sorted(folder.glob("predictions/step-*.parquet"))):
         content = file.read_bytes()
         try:
