@@ -207,3 +207,17 @@ def test_an_archive_of_another_version_is_not_called_damaged(made: tuple[RunStor
 
     with pytest.raises(DataError, match=r"written by another version of ucdver: suites/small\.json: lacking: Extra"):
         import_runs(repacked(made[2], another), made[0])
+
+
+def test_a_record_that_is_damaged_here_is_told_before_anything_is_written(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path]
+) -> None:
+    _, planned, path = made
+    other = RunStore(tmp_path / "elsewhere")
+    # The last one that would come in.
+    folder = other.folder(planned.runs[-1].key())
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text('{"spec":')
+    with pytest.raises(DataError, match=r"record\.json is damaged"):
+        import_runs(path, other)
+    assert [file.name for file in other.root.rglob("*") if file.is_file()] == ["record.json"]

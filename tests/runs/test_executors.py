@@ -165,6 +165,94 @@ def test_a_worker_killed_while_it_makes_a_run_anew_leaves_its_result(
     assert not store.lacks_outputs(record.spec)
 
 
+SPOILS = """\
+import os
+from pathlib import Path
+from ucdver import Method, MethodSpec, hookimpl
+
+
+class Spoils(Method):
+    def step(self, batch, progress):
+        (owner,) = Path(os.environ["SPOILT"]).glob("*/*/owner.json")
+        record = owner.with_name("record.json")
+        if os.environ["SPOIL"] == "folder":
+            record.mkdir()
+        else:
+            record.write_text("{")
+        os.kill(os.getpid(), 9)
+
+
+@hookimpl
+def ucdver_methods():
+    return [MethodSpec(name="spoils", version="1", target="ucdver_local:Spoils", settings=("uda",), summary="spoils")]
+"""
+
+
+@pytest.mark.parametrize(("spoil", "says"), [("folder", "is the disk full?"), ("text", "record.json is damaged")])
+def test_a_dead_workers_record_that_cannot_be_written_fails_its_run_and_no_other(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, spoil: str, says: str
+) -> None:
+    from ucdver.runs.bench import Bench
+
+    (tmp_path / "ucdver_local.py").write_text(SPOILS)
+    methods = SUITE.replace('["source_only", "target_only"]', '["spoils", "source_only"]')
+    (tmp_path / "spoilt.toml").write_text(methods.replace("seeds = 2", "seeds = 1"))
+    monkeypatch.setenv("SPOILT", str(tmp_path / "runs"))
+    monkeypatch.setenv("SPOIL", spoil)
+    bench = Bench(tmp_path / "runs", str(tmp_path / "spoilt.toml"))
+    bench.prepare(lambda what, done, total: None)
+    told: list[RunEvent] = []
+    asked = options(tmp_path, home, local=tmp_path)
+    ProcessExecutor(asked, 1).run([item.spec for item in bench.scheduled], told.append)
+    ended = {event.spec.method.name: event.record for event in told if event.kind == "ended"}
+    assert ended["source_only"] is not None and ended["source_only"].status == "done"
+    spoilt = ended["spoils"]
+    assert spoilt is not None and spoilt.status == "failed"
+    assert "was killed by SIGKILL" in spoilt.reason and says in spoilt.reason
+
+
+@pytest.mark.parametrize("executor", [LocalExecutor, ProcessExecutor])
+def test_a_run_that_cannot_be_recorded_fails_and_no_other(
+    plan: Planner, tmp_path: Path, home: Path, executor: type[LocalExecutor] | type[ProcessExecutor]
+) -> None:
+    made = plan()
+    store = RunStore(tmp_path / "runs")
+    blocked, damaged = (store.folder(spec.key()) for spec in made.runs[:2])
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where the run's folder would be")
+    damaged.mkdir(parents=True)
+    (damaged / "record.json").write_text("{")
+    told: list[RunEvent] = []
+    executor(options(tmp_path, home), 1).run(made.runs[:3], told.append)
+    ended = [event.record for event in told if event.kind == "ended"]
+    assert [record.status for record in ended if record is not None] == ["failed", "failed", "done"]
+    assert ended[0] is not None and str(blocked) in ended[0].reason
+    assert ended[1] is not None and "record.json is damaged" in ended[1].reason
+
+
+def test_a_record_that_cannot_be_read_fails_its_run_until_that_is_run_again(
+    plan: Planner, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ucdver.cli.app import main
+
+    first, second = plan(SUITE.replace("seeds = 2", "seeds = 1")).runs
+    store = RunStore(tmp_path / "runs")
+    folder = store.write_spec(first)
+    (folder / "record.json").write_text('{"spec":')
+    asked = ["bench", str(tmp_path / "small.toml"), "--runs", str(store.root), "-j", "1"]
+    assert main([*asked, "--dry-run"]) == 0
+    assert "record.json is damaged" in capsys.readouterr().out
+    assert main(asked) == 1
+    printed = capsys.readouterr()
+    assert "1 done, 1 failed" in printed.err and "--rerun failed" in printed.err
+    done = store.record(second.key())
+    assert done is not None and done.status == "done"
+    assert main([*asked, "--rerun", "failed"]) == 0
+    made_anew = store.record(first.key())
+    assert made_anew is not None and made_anew.status == "done"
+    assert store.record(second.key()) == done
+
+
 def test_a_run_that_another_process_holds_is_waited_for(plan: Planner, tmp_path: Path, home: Path) -> None:
     made = plan()
     held = RunStore(tmp_path / "runs").folder(made.runs[0].key())

@@ -23,8 +23,8 @@ from ucdver.files import atomic_path, atomic_write_bytes
 from ucdver.runs.archived import FAULTS, ArchivedRun, Reveal, as_bytes, fitting, read_member
 from ucdver.runs.lock import RunLock
 from ucdver.runs.merge import Below, added
+from ucdver.runs.remake import is_mixed
 from ucdver.runs.store import RunStore, clear
-from ucdver.runs.worker import is_remade
 from ucdver.spec.base import first_fault, of_another_version
 from ucdver.spec.run import RunRecord
 from ucdver.spec.suite import SuitePlan
@@ -96,7 +96,7 @@ def export_runs(
 def _files_of(store: RunStore, key: str, classes_only: bool, with_labels: bool) -> dict[str, bytes]:
     """Return what of a run goes into an archive, by its name there; nothing of one that is not whole."""
     record, folder = store.record(key), store.folder(key)
-    if record is None or is_remade(folder):
+    if record is None or is_mixed(folder):
         return {}
     files = {"record.json": (folder / "record.json").read_bytes()}
     if record.status != "done":
@@ -133,9 +133,11 @@ def import_runs(path: Path, store: RunStore, reveal: Reveal | None = None, below
     """
     with _opened(path) as archive:
         plans, records, bare = _checked(archive, path)
-        # A plan that is damaged here is told before anything is written.
+        # A plan or a record that is damaged here is told before anything is written.
         for name in {plan.suite.name for plan in plans} & set(store.suites()):
             store.plan(name)
+        for record in records:
+            store.record(record.spec.key())
         files = _files_by_key(archive)
         runs = [ArchivedRun(archive, files[record.spec.key()], bare, record, reveal) for record in records]
         for run in runs:

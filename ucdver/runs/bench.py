@@ -23,7 +23,7 @@ from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.prepare import Preparation, Preparing
 from ucdver.runs.restrict import restrict
-from ucdver.runs.schedule import Rerun, Scheduled, State, schedule
+from ucdver.runs.schedule import Rerun, Scheduled, State, drop_unreadable, recorded, schedule
 from ucdver.runs.selection import Selector
 from ucdver.runs.store import RunStore
 from ucdver.source import source_sha256
@@ -176,6 +176,8 @@ class Bench:
             loop=LoopOptions(checkpoint_seconds=checkpoint_seconds),
         )
         chosen_executor: Executor = load_callable(spec.target, f"executor '{name}'")(options, workers)
+        for run in specs:
+            drop_unreadable(self.store, run)
         chosen_executor.run(specs, listen)
         # Draws that were chosen are planned again with the other seeds: what chose them is kept.
         self._made |= {spec.key() for spec in specs}
@@ -184,7 +186,7 @@ class Bench:
         """Return how a run stands now, in one word."""
         if item.state == "cached":
             return "cached"
-        record = self.store.record(item.spec.key())
+        record = recorded(self.store, item.spec)
         return record.status if record is not None else "not run"
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from ucdver.errors import DataError, RunLockedError
+from ucdver.runs.lock import RunLock
 from ucdver.runs.remake import is_mixed
 from ucdver.runs.store import RunStore
 from ucdver.spec.run import RunRecord, RunSpec
@@ -29,6 +32,39 @@ class Scheduled:
     source: str = ""
 
 
+def recorded(store: RunStore, spec: RunSpec) -> RunRecord | None:
+    """Return the record of a run; in the place of one that cannot be read, a failed one that says so."""
+    try:
+        return store.record(spec.key())
+    except DataError as error:
+        reason = error.problem
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
+    return RunRecord(spec=spec, status="failed", reason=f"{reason}; --rerun failed replaces it")
+
+
+def drop_unreadable(store: RunStore, spec: RunSpec) -> None:
+    """Remove the record of a run that is to be made anew where it cannot be read; one that is worked on is left."""
+    if not _is_unreadable(store, spec):
+        return
+    folder = store.folder(spec.key())
+    with suppress(RunLockedError, OSError), RunLock(folder):
+        # Somebody may have made it anew meanwhile.
+        if _is_unreadable(store, spec):
+            (folder / "record.json").unlink()
+
+
+def _is_unreadable(store: RunStore, spec: RunSpec) -> bool:
+    try:
+        store.record(spec.key())
+    except DataError:
+        return True
+    except OSError:
+        # What cannot be opened can hardly be replaced: the run fails for that.
+        return False
+    return False
+
+
 def schedule(
     specs: Sequence[RunSpec],
     store: RunStore,
@@ -38,13 +74,14 @@ def schedule(
 ) -> list[Scheduled]:
     """Return every run with its state, under the policy for runs that ended before.
 
-    `missing` runs what has no record, `failed` also what failed, `always` everything, `never` nothing.
+    `missing` runs what has no record, `failed` also what failed, `always` everything, `never` nothing. A run whose
+    record cannot be read has failed.
     What is `made` already, by key, is not made anew under `always`.
     A run that is done is taken up once more, unless nothing may run, where it `lacks` what a selection rule reads.
     """
     result = []
     for spec in specs:
-        record = store.record(spec.key())
+        record = recorded(store, spec)
         if rerun == "always" and spec.key() not in made:
             result.append(Scheduled(spec, "to run", "--rerun always"))
         elif record is not None and record.status == "done" and rerun != "never" and lacks(record):

@@ -124,13 +124,13 @@ class Tuning:
         return next(e for e in entries if (e.task, e.method, e.seed) == (task, method, first))
 
     def _score(self, entry: PlanEntry) -> float | None:
-        record = self.bench.store.record(entry.key) if entry.key else None
-        if record is None or record.status != "done" or self.selector.unfit(record):
-            return None
         try:
+            record = self.bench.store.record(entry.key) if entry.key else None
+            if record is None or record.status != "done" or self.selector.unfit(record):
+                return None
             return self.selector.choose(record, scored=True).score
         except DataError:
-            # Outputs that are damaged or lacking: the draw is counted among those without a score, and told.
+            # Record or outputs damaged or lacking: the draw is counted among those without a score, and told.
             return None
 
     def final_plan(self) -> Plan:

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from ucdver import DataError
 
@@ -152,7 +152,7 @@ class Table:
         self.path = path
         chosen = delimiter or ("\t" if ".tsv" in path.name else ",")
         # Taken for quotes, those of a text between tabs would make one row of two.
-        quoting = csv.QUOTE_NONE if chosen == "\t" and not quote else csv.QUOTE_MINIMAL
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if chosen == "\t" and not quote else csv.QUOTE_MINIMAL
         # Row by row: the text of FER2013 alone is 300 MB.
         with open_text(path) as stream:
             lines = csv.reader(stream, delimiter=chosen, quotechar=quote or '"', quoting=quoting, strict=True)

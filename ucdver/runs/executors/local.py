@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ucdver.errors import RunLockedError
 from ucdver.runs.events import Listener, RunEvent
+from ucdver.runs.executors.unrecorded import FAULTS, unrecorded
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.worker import execute
 from ucdver.spec.run import RunSpec
@@ -40,5 +41,8 @@ class LocalExecutor:
                 if not put_off:
                     listen(RunEvent("waiting", spec, reason=str(error)))
                 waiting.append((spec, True))
+                continue
+            except FAULTS as error:
+                listen(unrecorded(spec, self.options.runs, error))
                 continue
             listen(RunEvent("ended", spec, record=record))

@@ -13,6 +13,7 @@ from multiprocessing.context import SpawnProcess
 
 from ucdver.errors import RunLockedError
 from ucdver.runs.events import Listener, RunEvent
+from ucdver.runs.executors.unrecorded import FAULTS, unrecorded
 from ucdver.runs.lock import RunLock
 from ucdver.runs.options import WorkerOptions
 from ucdver.runs.provenance import now
@@ -45,10 +46,8 @@ def serve(pipe: Connection, options: WorkerOptions) -> None:
             record = execute(spec, options, observe)
         except RunLockedError as error:
             pipe.send(RunEvent("waiting", spec, reason=str(error)))
-        except OSError as error:
-            # The record itself could not be written: say why before this process is of no use any more.
-            reason = f"{error.filename or options.runs}: {error.strerror}; is the disk full?"
-            pipe.send(RunEvent("ended", spec, record=RunRecord(spec=spec, status="failed", reason=reason)))
+        except FAULTS as error:
+            pipe.send(unrecorded(spec, options.runs, error))
         else:
             pipe.send(RunEvent("ended", spec, record=record))
 
@@ -160,4 +159,6 @@ class ProcessExecutor:
                 store.write_record(record)
         except RunLockedError as error:
             return RunEvent("waiting", spec, reason=str(error))
+        except FAULTS as error:
+            return unrecorded(spec, self.options.runs, error, before=reason)
         return RunEvent("ended", spec, record=record)
