@@ -264,6 +264,12 @@ def broken_at_four(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Except
         yield set_up
 
 
+def caught(work: Callable[[], object]) -> Exception:
+    with pytest.raises(RuntimeError) as told:
+        work()
+    return told.value
+
+
 @pytest.mark.parametrize(
     "error, first",
     [
@@ -271,6 +277,8 @@ def broken_at_four(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Except
         (ConnectionResetError("the share is gone"), 4),
         (MemoryError(), 4),
         (torch.OutOfMemoryError("CUDA out of memory"), 4),
+        (caught(lambda: torch.empty(10**15)), 4),
+        (caught(lambda: torch.save(torch.zeros(10**5), "/dev/full")), 4),
         (ValueError("a fault of the method"), 1),
     ],
 )
