@@ -121,6 +121,34 @@ def test_a_run_is_not_carried_out_with_other_code_than_its_key_names(tmp_path: P
     assert again.key() != spec.key() and execute(again, options, quiet).status == "done"
 
 
+BACKBONE = """\
+from ucdver import BackboneSpec, hookimpl
+from ucdver.backbones.convnet import build
+
+
+@hookimpl
+def ucdver_backbones():
+    return [BackboneSpec(name="own", target="ucdver_local:build_own", weights=("none",), summary="a test")]
+
+
+def build_own(name, weights, channels):
+    return build("convnet_s", weights, channels)
+"""
+
+
+def test_nor_with_another_backbone(tmp_path: Path, home: Path) -> None:
+    local, suite = tmp_path / "ucdver_local.py", tmp_path / "one.toml"
+    local.write_text(BACKBONE)
+    suite.write_text(SUITE.replace("convnet_s@none", "own@none"))
+    registry = load_registry(tmp_path)
+    spec = make_plan(load_suite(str(suite), registry), registry, Catalog(registry, home)).runs[0]
+    local.write_text(f"{BACKBONE}# an edit\n")
+    reset()
+    record = execute(spec, WorkerOptions(runs=tmp_path / "runs", home=home, local=tmp_path), quiet)
+    assert record.status == "failed"
+    assert record.reason == "backbone 'own' changed since the run was planned; run the bench again"
+
+
 def test_provenance_names_the_code_that_was_loaded_and_not_a_later_edit(tmp_path: Path, home: Path) -> None:
     local = tmp_path / "ucdver_local.py"
     loaded = METHOD + "\n\n" + HOOK.replace("TARGET", "ucdver_local")
