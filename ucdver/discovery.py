@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from ucdver.errors import PluginError, closest
+from ucdver.errors import PluginError, UcdverError, closest
 from ucdver.registry import BrokenPlugin
 
 GROUP = "ucdver"
@@ -89,6 +89,16 @@ def attempt(call: Callable[[], T], otherwise: Any = None) -> tuple[T, BaseExcept
         return call(), None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the one fence between a plugin's faults and the rest
         return otherwise, error
+
+
+def fenced(owner: str, call: Callable[[], T], hint: str = "") -> T:
+    """Call a plugin's code; what it raises, but for an error in words, is a PluginError that names `owner`."""
+    found, error = attempt(call)
+    if error is None:
+        return found
+    if isinstance(error, UcdverError):
+        raise error
+    raise PluginError(f"{owner} raised {reason(error)}", hint) from error
 
 
 def reason(error: BaseException | None) -> str:

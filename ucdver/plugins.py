@@ -12,6 +12,7 @@ import importlib
 import inspect
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -72,6 +73,15 @@ class _Loaded:
     local: ModuleType | None = None
 
 
+@dataclass(frozen=True)
+class CommandMaker:
+    """A plugin that has commands; `add` puts them into an app, and may raise whatever the plugin's code does."""
+
+    plugin: str
+    distribution: str
+    add: Callable[[typer.Typer], None]
+
+
 def load_registry(local: Path | None = None) -> Registry:
     """Return the registry of every plugin, built once per process for the same `local`.
 
@@ -111,15 +121,17 @@ def notify(
             )
 
 
-def add_commands(app: typer.Typer, local: Path | None = None) -> list[BrokenPlugin]:
-    """Let every plugin add its commands to `app`; return those that failed to."""
-    broken = []
+def command_makers(local: Path | None = None) -> list[CommandMaker]:
+    """Return what adds the commands of each plugin that has any; calling it runs the plugin's code."""
+    makers = []
     for impl in hook_relay(local).ucdver_commands.get_hookimpls():
-        _, error = attempt(functools.partial(impl.function, *[app] * len(impl.argnames)))
-        if error is not None:
-            distribution, _, name = impl.plugin_name.partition(":")
-            broken.append(BrokenPlugin(name, distribution, f"ucdver_commands raised {reason(error)}"))
-    return broken
+        distribution, _, name = impl.plugin_name.partition(":")
+
+        def add(app: typer.Typer, impl: Any = impl) -> None:
+            impl.function(*[app] * len(impl.argnames))
+
+        makers.append(CommandMaker(name, distribution, add))
+    return makers
 
 
 def reset() -> None:

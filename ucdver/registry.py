@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -71,6 +72,8 @@ class Catalogue(Generic[T]):
         plural = self.kind.replace("_", "-") + "s"
         hint = f"did you mean '{near}'? " if near else ""
         hint += f"'ucdver list {plural}' shows all of them"
+        if "UCDVER_PLUGINS" in os.environ:
+            hint += "; UCDVER_PLUGINS is set, and loads the plugins alone that it names"
         for plugin in self._broken:
             hint += f"; plugin '{plugin.name}' ({plugin.distribution}) failed to load: {plugin.reason}"
         raise PluginError(f"there is no {self.kind.replace('_', ' ')} '{name}'", hint)
@@ -126,7 +129,7 @@ def load_target(target: str, owner: str) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{owner} cannot be loaded from '{target}': {type(error).__name__}: {error}") from error
     try:
         return getattr(module, attribute)

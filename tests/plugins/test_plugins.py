@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ucdver.errors import PluginError
-from ucdver.plugins import add_commands, load_registry, notify, plugin_warnings, reset
+from ucdver.plugins import command_makers, load_registry, notify, plugin_warnings, reset
 from ucdver.registry import BrokenPlugin, Registry
 
 Add = Callable[[str, str], Path]
@@ -210,10 +210,11 @@ def test_observers_are_told_and_their_faults_only_logged(
     assert "a_faulty:a_faulty failed in ucdver_run_finished: OSError: no network" in caplog.text
 
 
-def test_commands_that_cannot_be_added_are_reported(add_distribution: Add) -> None:
+def test_commands_are_added_by_each_plugin_apart(add_distribution: Add) -> None:
     import typer
 
     add_distribution("faulty", "import ucdver\n@ucdver.hookimpl\ndef ucdver_commands(app):\n    1 / 0\n")
-    (plugin,) = add_commands(typer.Typer())
-    assert (plugin.name, plugin.distribution) == ("faulty", "faulty")
-    assert "ucdver_commands raised ZeroDivisionError" in plugin.reason
+    (maker,) = command_makers()
+    assert (maker.plugin, maker.distribution) == ("faulty", "faulty")
+    with pytest.raises(ZeroDivisionError):
+        maker.add(typer.Typer())

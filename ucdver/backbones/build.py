@@ -27,7 +27,7 @@ def build_backbone(registry: Registry, recipe: Recipe, declared: str | None = No
         PluginError: there is no such backbone, or it builds something else.
         WeightsError: the weights are absent, do not fit, or are not those that were declared.
     """
-    spec = _find(registry, recipe.backbone_name)
+    spec = find_backbone(registry, recipe.backbone_name)
     path = _locate(spec, recipe.backbone_name, recipe.weights)
     if declared is not None and _sha256(path) != declared:
         # Results and features are kept under what was declared, so nothing else may be loaded.
@@ -44,7 +44,7 @@ def build_backbone(registry: Registry, recipe: Recipe, declared: str | None = No
 
 def weights_path(registry: Registry, recipe: Recipe) -> Path | None:
     """Return the file of the recipe's weights, fetched if they are on the hub, or None for `@none`."""
-    return _locate(_find(registry, recipe.backbone_name), recipe.backbone_name, recipe.weights)
+    return _locate(find_backbone(registry, recipe.backbone_name), recipe.backbone_name, recipe.weights)
 
 
 def weights_sha256(registry: Registry, recipe: Recipe) -> str:
@@ -54,7 +54,7 @@ def weights_sha256(registry: Registry, recipe: Recipe) -> str:
 
 def edited_sha256(registry: Registry, recipe: Recipe) -> str:
     """Return the hash of `ucdver_local.py` where the recipe's backbone is built by it; else an empty string."""
-    spec = _find(registry, recipe.backbone_name)
+    spec = find_backbone(registry, recipe.backbone_name)
     return local_sha256(spec.target, lambda: load_callable(spec.target, f"backbone '{spec.name}'"))
 
 
@@ -64,7 +64,7 @@ def check_backbone(registry: Registry, text: str) -> None:
     Whether the hub has the file is only known when it is asked for, by `weights_path`.
     """
     name, _, weights = text.partition("@")
-    spec = _find(registry, name)
+    spec = find_backbone(registry, name)
     if weights == "hub":
         _check_source(spec, name, weights)
     else:
@@ -79,7 +79,7 @@ def _sha256(path: Path | None) -> str:
     return file_sha256(path)
 
 
-def _find(registry: Registry, name: str) -> BackboneSpec:
+def find_backbone(registry: Registry, name: str) -> BackboneSpec:
     """Return the spec of exactly that name, else the family that answers for it, else raise PluginError."""
     exact = [spec for spec in registry.backbones if not spec.family]
     for spec in exact:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ucdver.errors import DataError, SpecError, suggestion
+from ucdver.errors import SpecError, suggestion
 
 if TYPE_CHECKING:
     from ucdver.runs.bench import Bench
@@ -103,8 +103,7 @@ def _refuse_without_data(session: Bench) -> None:
     planned = session.plan().remembered
     if session.lacks_all_data:
         _print_table(session, planned)
-        problem = f"suite '{planned.suite.name}' has no task whose data are here"
-        raise DataError(problem, next(iter(planned.absent.values())))
+        raise session.no_data()
 
 
 def _tuned(
@@ -145,6 +144,8 @@ def _settings(texts: list[str]) -> dict[str, dict[str, Any]]:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             parsed = value
+        if option in settings.get(method, {}):
+            raise SpecError(f"--set {name} is given twice", "give it once")
         settings.setdefault(method, {})[option] = parsed
     return settings
 
@@ -155,6 +156,12 @@ def _tell_lost(session: Bench, console: Console) -> None:
         text = (
             f"note: cells of {', '.join(session.lost)} have left the table: they are of another recipe, version, "
             f"options, weights or pictures; 'ucdver bench {session.suite.name}' plans all of it anew"
+        )
+        console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
+    if session.replaced:
+        text = (
+            f"note: the table of '{session.suite.name}' that was here had {', '.join(session.replaced)} too, which this"
+            " plan has not: their runs stay, and are in no table; another suite needs another name, or another --runs"
         )
         console.print(text, style="yellow", highlight=False, soft_wrap=True, markup=False)
 

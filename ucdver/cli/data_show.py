@@ -15,7 +15,7 @@ from ucdver.cli.output import say, write_json, write_table
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
 from ucdver.data.manifest import SPLITS
-from ucdver.errors import DataError, suggestion
+from ucdver.errors import DataError, SpecError, suggestion
 from ucdver.plugins import load_registry
 
 _IN_TERMINAL = 6
@@ -37,7 +37,10 @@ def show_data(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE.png", help="Write a contact sheet too.")
     ] = None,
-    each: Annotated[int, typer.Option("--each", min=1, max=20, help="Pictures a class in the sheet without -n.")] = 2,
+    each: Annotated[
+        int | None,
+        typer.Option("--each", min=1, max=20, help="Pictures a class in the sheet without -n; default: 2."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Count a data set's images, and look at some.
@@ -45,6 +48,10 @@ def show_data(
     The counts are by domain, class and split. A terminal with colours shows pictures; -o draws a contact sheet of
     the N pictures, or, without -n, of every domain and class.
     """
+    if as_json and number is not None and out is None:
+        raise SpecError("--json counts, and shows no pictures", "drop -n, or draw them with -o FILE.png")
+    if each is not None and (number is not None or out is None):
+        raise SpecError("--each is for a sheet of every class", "give it with -o FILE.png and without -n")
     catalog = Catalog(load_registry(Path.cwd()), data_home())
     look = _look(catalog, name, space, domain, split, label)
     if as_json:
@@ -57,7 +64,7 @@ def show_data(
     if out is not None:
         from ucdver.cli.sheet import write_samples, write_sheet
 
-        write_sheet(catalog, look, out, each) if number is None else write_samples(catalog, look, out, number)
+        write_sheet(catalog, look, out, each or 2) if number is None else write_samples(catalog, look, out, number)
         say(f"wrote {out}")
 
 

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from ucdver.cli.output import say, write_json, write_table
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
-from ucdver.errors import PluginError, SpecError, suggestion
+from ucdver.errors import PluginError, SpecError, UcdverError, suggestion
 from ucdver.plugins import load_registry
 from ucdver.registry import Registry
+from ucdver.spec.base import first_fault
 from ucdver.spec.recipe import ImageRecipe, Recipe
-from ucdver.spec.suite_file import load_suite
+from ucdver.spec.suite import Suite
+from ucdver.spec.suite_file import load_suite, suite_folder
 from ucdver.spec.task import Task
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def gap(
     ] = DEFAULT_BACKBONE,
     size: Annotated[int, typer.Option("--size", min=8, max=2048, help="Side of the pictures in pixels.")] = 128,
     images: Annotated[int, typer.Option("--images", min=10, help="Most images a side for the distances.")] = 2000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of every draw.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Of every draw.")] = 0,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE.png", help="Draw a figure too.")
     ] = None,
@@ -52,9 +55,12 @@ def gap(
         from ucdver.report.figures.canvas import check_png
 
         check_png(output)
-    registry = load_registry(Path.cwd())
+    registry = load_registry(suite_folder(suite or ""))
     chosen = find_task(registry, task, suite)
-    recipe = Recipe(backbone=backbone, frozen=True, image=ImageRecipe(size=size))
+    try:
+        recipe = Recipe(backbone=backbone, frozen=True, image=ImageRecipe(size=size))
+    except ValidationError as error:
+        raise SpecError(f"--backbone {backbone}: {first_fault(error)}", "write --backbone NAME@WEIGHTS") from error
     catalog = Catalog(registry, data_home())
     for name in chosen.datasets:
         catalog.ensure(name)
@@ -81,12 +87,21 @@ def find_task(registry: Registry, name: str, suite: str | None) -> Task:
     if suite is None and name in registry.tasks:
         return registry.tasks.get(name)
     places = registry.suites.names if suite is None else (suite,)
-    loaded = {place: load_suite(place, registry) for place in places}
+    loaded: dict[str, Suite] = {}
+    broken = ""
+    for place in places:
+        try:
+            loaded[place] = load_suite(place, registry)
+        except UcdverError as error:
+            if suite is not None:
+                raise
+            # Of somebody's plugin: it need not have the task.
+            broken += f"; suite '{place}' is left out: {error.problem}"
     found = {place: task for place, held in loaded.items() for task in held.tasks if task.id == name}
     if not found:
         known = [task.id for held in loaded.values() for task in held.tasks]
         hint = suggestion(name, known, f"there are {', '.join(dict.fromkeys(known))}")
-        raise PluginError(f"there is no task '{name}' in {suite or 'any installed suite'}", hint)
+        raise PluginError(f"there is no task '{name}' in {suite or 'any installed suite'}", hint + broken)
     if len({task.model_dump_json() for task in found.values()}) > 1:
         raise SpecError(f"{' and '.join(found)} have different tasks '{name}'", f"add --suite {next(iter(found))}")
     return next(iter(found.values()))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 import typer.core
 import typer.main
 
 from ucdver.cli.app import COMMANDS, help_text
-from ucdver.errors import SpecError, UcdverError, closest
+from ucdver.discovery import attempt, reason
+from ucdver.errors import PluginError, SpecError, UcdverError, closest
+
+if TYPE_CHECKING:
+    from ucdver.plugins import CommandMaker
 
 # Typer carries its own copy of click in newer versions; this is the base of all usage errors in either.
 _UsageError: Any = typer.BadParameter.__mro__[2]
@@ -60,6 +66,10 @@ def root() -> None:
 
 def run(args: list[str]) -> int:
     """Run one command and return its exit code; errors that are the user's to mend are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal or a pipe of another encoding gets a question mark for what it cannot show, not an error.
+            stream.reconfigure(errors="replace")
     command = typer.main.get_command(app)
     try:
         code = command.main(args, prog_name="ucdver", standalone_mode=False)
@@ -89,15 +99,32 @@ def _told(problem: str, hint: str, code: int) -> int:
 
 
 def _plugin_command(name: str) -> Any:
-    from ucdver.plugins import add_commands
+    from ucdver.plugins import command_makers
 
-    extra = typer.Typer(add_completion=False, rich_markup_mode=None)
-    broken = add_commands(extra, Path.cwd())
-    added = typer.main.get_group(extra).commands
+    added: dict[str, tuple[Any, str]] = {}
+    faults = ""
+    for maker in command_makers(Path.cwd()):
+        commands, error = attempt(partial(_commands_of, maker), {})
+        if error is not None:
+            faults += f"; plugin '{maker.plugin}' ({maker.distribution}): its commands raised {reason(error)}"
+        for own, command in commands.items():
+            if own in COMMANDS:
+                faults += f"; command '{own}' of {maker.distribution} has the name of one of ucdver's"
+            elif own in added and own == name:
+                raise PluginError(
+                    f"command '{own}' is registered twice, by {added[own][1]} and by {maker.distribution}",
+                    f"block one of them: UCDVER_DISABLE_PLUGINS={maker.distribution}",
+                )
+            else:
+                added.setdefault(own, (command, maker.distribution))
     if name in added:
-        return added[name]
+        return added[name][0]
     near = closest(name, [*COMMANDS, *added])
     hint = f"did you mean '{near}'?" if near else "'ucdver --help' shows the commands"
-    for plugin in broken:
-        hint += f"; plugin '{plugin.name}' ({plugin.distribution}): {plugin.reason}"
-    raise SpecError(f"there is no command '{name}'", hint)
+    raise SpecError(f"there is no command '{name}'", hint + faults)
+
+
+def _commands_of(maker: CommandMaker) -> dict[str, Any]:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    maker.add(app)
+    return dict(typer.main.get_group(app).commands) if app.registered_commands or app.registered_groups else {}

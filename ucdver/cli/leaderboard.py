@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from ucdver.cli.output import say, write_table
+from ucdver.discovery import fenced
 from ucdver.errors import SpecError
 from ucdver.files import atomic_write_text
 from ucdver.plugins import load_registry
 from ucdver.registry import Registry, load_callable
-from ucdver.report.comparison import ALL, compare_rules, rule_names
+from ucdver.report.comparison import ALL, broken_rules, compare_rules, rule_names
 from ucdver.report.comparison_text import WRITERS
 from ucdver.report.format import ORACLE, one_line
 from ucdver.report.leaderboard import build_leaderboard, oracle_methods
@@ -62,7 +63,8 @@ def leaderboard(
         _write(text, output, exporter.suffix)
         return
     board = build_leaderboard(store, registry, store.plan(suite), metric, selection, against)
-    text = str(load_callable(exporter.target, f"exporter '{exporter.name}'")(board))
+    export = load_callable(exporter.target, f"exporter '{exporter.name}'")
+    text = fenced(f"exporter '{exporter.name}'", lambda: str(export(board)), "choose another with --format")
     _write(text, output, exporter.suffix)
 
 
@@ -113,6 +115,9 @@ def _compared(
             f"--format {format_name} writes one selection rule", f"name one, or use --format {', '.join(WRITERS)}"
         )
     rules = rule_names(selection, registry)
+    if selection == ALL:
+        for name, why in broken_rules(registry).items():
+            say(f"left out: rule '{name}': {why}")
     return WRITERS[format_name](compare_rules(store, registry, store.plan(suite), rules, metric, against))
 
 

@@ -51,12 +51,17 @@ def prepare(
     session.restrict(tuple(method or ()), tuple(task or ()), seeds, {}, protocol)
     _import(session, import_ or [], console)
     plan = session.plan()
+    if session.lacks_all_data:
+        raise session.no_data()
+    missing = any(entry.status == "missing" for entry in plan.remembered.entries)
     for reason in sorted({entry.reason for entry in plan.remembered.entries if entry.status == "missing"}):
         console.print(f"left out: {reason}", highlight=False, soft_wrap=True, markup=False)
     faults = session.compute(plan.runs, preparing(console), device, threads)
     if faults:
         raise faults[0]
-    console.print(f"prepared {suite} in {duration(time.monotonic() - started)}", highlight=False, soft_wrap=True)
+    what = f"part of {suite}" if missing else suite
+    text = f"prepared {what} in {duration(time.monotonic() - started)}"
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def _import(session: Bench, texts: Sequence[str], console: Console) -> None:
@@ -68,4 +73,5 @@ def _import(session: Bench, texts: Sequence[str], console: Console) -> None:
         if not (annotator and equals and file):
             raise SpecError(f"--import {text} cannot be read", "write --import ANNOTATOR=FILE.jsonl")
         for dataset, count in import_texts(session.suite, session.catalog, annotator, Path(file)).items():
-            console.print(f"imported {count} texts of '{dataset}' for {annotator}", highlight=False, soft_wrap=True)
+            said = f"imported {count} texts of '{dataset}' for {annotator}"
+            console.print(said, highlight=False, soft_wrap=True, markup=False)

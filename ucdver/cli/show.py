@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from ucdver.plugins import load_registry
 from ucdver.registry import Registry, load_callable
 from ucdver.spec.plugin import AnnotatorSpec, BackboneSpec, DatasetSpec, MethodSpec
 from ucdver.spec.suite import Suite
-from ucdver.spec.suite_file import load_suite
+from ucdver.spec.suite_file import is_suite_file, load_suite, suite_folder
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -27,9 +28,9 @@ def show(
     cost: Annotated[bool, typer.Option("--cost", help="A method: also count what a run costs.")] = False,
 ) -> None:
     """Show all there is to know about a method, a suite, a data set or anything else that is registered."""
-    is_file = kind in ("suites", "suite") and (name.endswith(".toml") or "/" in name)
-    registry = load_registry(Path(name).parent if is_file else Path.cwd())
-    facts = _suite_facts(load_suite(name, registry)) if is_file else _facts(registry, kind, name)
+    is_file = kind in ("suites", "suite") and is_suite_file(name)
+    registry = load_registry(suite_folder(name) if is_file else Path.cwd())
+    facts = _suite_facts(_checked_suite(registry, name)) if is_file else _facts(registry, kind, name)
     if cost:
         facts["cost"] = _cost_facts(registry, kind, name)
     if as_json:
@@ -40,17 +41,42 @@ def show(
 
 def _facts(registry: Registry, kind: str, name: str) -> dict[str, Any]:
     catalogue = catalogue_of(registry, kind)
-    spec = catalogue.get(name)
-    facts: dict[str, Any] = {**spec.model_dump(mode="json"), "distribution": catalogue.distribution(name)}
+    backbone = _backbone(registry, name) if catalogue is registry.backbones else None
+    spec = backbone or catalogue.get(name)
+    facts: dict[str, Any] = {
+        **spec.model_dump(mode="json"),
+        "distribution": catalogue.distribution(backbone.name if backbone else name),
+    }
     if isinstance(spec, MethodSpec | AnnotatorSpec):
         facts.update(_config_facts(registry, spec))
     elif isinstance(spec, DatasetSpec):
         facts.update(_data_facts(registry, name))
-    elif isinstance(spec, BackboneSpec) and spec.names is not None:
+    elif isinstance(spec, BackboneSpec) and spec.names is not None and spec.name == name:
         facts["names"] = load_callable(spec.names, f"backbone '{name}'")()
     elif catalogue is registry.suites:
-        facts.update(_suite_facts(load_suite(name, registry)))
+        facts.update(_suite_facts(_checked_suite(registry, name)))
     return facts
+
+
+def _checked_suite(registry: Registry, name: str) -> Suite:
+    """Return a suite whose options are such as a bench takes."""
+    from ucdver.data.annotations import resolve_annotator_config
+    from ucdver.methods.config import resolve_config
+
+    def check(method: str, options: Mapping[str, Any]) -> None:
+        resolve_config(registry, method, options)
+
+    def check_annotator(annotator: str, options: Mapping[str, Any]) -> None:
+        resolve_annotator_config(registry, annotator, options)
+
+    return load_suite(name, registry, check, check_annotator)
+
+
+def _backbone(registry: Registry, name: str) -> BackboneSpec:
+    """Return the spec of a backbone, or of the family that one of that name is in."""
+    from ucdver.backbones.build import find_backbone
+
+    return registry.backbones.get(name) if name in registry.backbones else find_backbone(registry, name)
 
 
 def _suite_facts(suite: Suite) -> dict[str, Any]:

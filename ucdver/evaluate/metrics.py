@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ucdver.discovery import attempt, reason
 from ucdver.errors import DataError
 from ucdver.registry import Registry, load_callable
 from ucdver.spec.labels import LabelSpace
@@ -151,7 +152,8 @@ def compute(
 
     Raises:
         PluginError: there is no such metric, or it cannot be loaded.
-        UndefinedMetricError: the metric is not a finite number on these predictions, or reads more than they hold.
+        UndefinedMetricError: the metric raises, is not a finite number on these predictions, or reads more than they
+            hold.
         DataError: the predictions do not fit the space or are not finite.
     """
     metric = registry.metrics.get(name)
@@ -166,7 +168,11 @@ def compute(
         if soft is None or not voted.any():
             return None
         truth, probabilities = soft[voted].astype(np.float64), probabilities[voted]
-    value = float(load_callable(metric.target, f"metric '{name}'")(truth, probabilities, space))
+    compute = load_callable(metric.target, f"metric '{name}'")
+    found, error = attempt(lambda: float(compute(truth, probabilities, space)))
+    if error is not None:
+        raise UndefinedMetricError(f"metric '{name}' raised {reason(error)}") from error
+    value: float = found
     if not math.isfinite(value):
         raise UndefinedMetricError(f"metric '{name}' is {value} on these predictions")
     return value

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ucdver.errors import SpecError, suggestion
+from ucdver.errors import PluginError, SpecError, suggestion
 from ucdver.registry import Registry
 from ucdver.report.board import Leaderboard
 from ucdver.report.leaderboard import CONFIDENCE, build_leaderboard
 from ucdver.report.scores import CellKey, Grid, Memo, read_grid
 from ucdver.runs.selection import LAST, Selector
 from ucdver.runs.store import RunStore
+from ucdver.selection.score import load_rule
 from ucdver.spec.suite import SuitePlan
 from ucdver.stats.intervals import Interval, sum_interval
 
@@ -55,14 +56,31 @@ class Comparison:
         return self.boards[0].methods
 
 
+def broken_rules(registry: Registry) -> dict[str, str]:
+    """Return the installed rules that cannot be loaded, and why."""
+    broken = {}
+    for name in registry.validators.names:
+        try:
+            load_rule(registry, name)
+        except PluginError as error:
+            broken[name] = error.problem
+    return broken
+
+
 def rule_names(given: str, registry: Registry) -> list[str]:
     """Return the rules of "a,b" or "all", oracles last, and `oracle` itself where it is registered.
+
+    In "all" are those alone that can be loaded; see `broken_rules`.
 
     Raises:
         SpecError: a name is not that of a rule.
     """
     known = list(dict.fromkeys((LAST, *registry.validators.names)))
-    names = known if given == ALL else [name.strip() for name in given.split(",")]
+    if given == ALL:
+        broken = broken_rules(registry)
+        names = [name for name in known if name not in broken]
+    else:
+        names = [name.strip() for name in given.split(",")]
     for name in names:
         if name not in known:
             raise SpecError(

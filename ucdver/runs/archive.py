@@ -90,6 +90,9 @@ def export_runs(
             for name, content in files.items():
                 _add(archive, f"{key}/{name}", content)
             written += bool(files)
+        if not written:
+            problem = f"none of the {len(keys)} runs of '{plan.suite.name}' in {store.root} has ended whole"
+            raise DataError(problem, f"ucdver bench {plan.suite.name} --runs {store.root}")
     return Packed(written, len(keys) - written)
 
 

@@ -13,7 +13,7 @@ import torch
 from ucdver.data.annotations import resolve_annotator_config
 from ucdver.data.catalog import Catalog
 from ucdver.data.home import data_home
-from ucdver.errors import SpecError, UcdverError
+from ucdver.errors import DataError, SpecError, UcdverError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.plugins import load_registry
 from ucdver.registry import load_callable
@@ -29,7 +29,7 @@ from ucdver.runs.store import RunStore
 from ucdver.source import source_sha256
 from ucdver.spec.run import RunSpec
 from ucdver.spec.suite import Suite
-from ucdver.spec.suite_file import load_suite
+from ucdver.spec.suite_file import load_suite, suite_folder
 from ucdver.train.loop import LoopOptions
 
 
@@ -44,7 +44,9 @@ class Bench:
         self.restricted = False
         #: Methods that lost cells of the table because these do not compare with what is planned now.
         self.lost: list[str] = []
-        beside = Path(suite).parent if suite.endswith(".toml") else Path.cwd()
+        #: Tasks and methods of another plan of the suite's name, which has made room for this one.
+        self.replaced: list[str] = []
+        beside = suite_folder(suite)
         self.local = beside.resolve() if (beside / "ucdver_local.py").is_file() else None
         self.registry = load_registry(self.local)
         self.catalog = Catalog(self.registry, data_home())
@@ -90,6 +92,11 @@ class Bench:
     def lacks_all_data(self) -> bool:
         """Whether there is nothing to do because no task has its data."""
         return not self._plan.runs and bool(self._plan.remembered.absent)
+
+    def no_data(self) -> DataError:
+        """Return the error of a suite that `lacks_all_data`."""
+        problem = f"suite '{self.suite.name}' has no task whose data are here"
+        return DataError(problem, next(iter(self._plan.remembered.absent.values())))
 
     @cached_property
     def scheduled(self) -> list[Scheduled]:
@@ -139,7 +146,19 @@ class Bench:
                 kept = {(entry.task, entry.method, entry.seed) for entry in plan.entries}
                 gone = [e.method for e in old.entries if (e.task, e.method, e.seed) not in kept]
                 self.lost = list(dict.fromkeys(gone))
+            elif self.suite.name in self.store.suites():
+                self.replaced = self._only_in_old(plan.suite)
             self.store.write_plan(plan)
+
+    def _only_in_old(self, suite: Suite) -> list[str]:
+        try:
+            old = self.store.plan(suite.name).suite
+        except DataError:
+            # What cannot be read is no table that anybody could miss.
+            return []
+        tasks = {task.id for task in suite.tasks}
+        gone = [task.id for task in old.tasks if task.id not in tasks]
+        return gone + [method for method in old.methods if method not in suite.methods]
 
     def compute(
         self, specs: Sequence[RunSpec], tell: Preparing, device: str = "auto", threads: int = 1

@@ -69,9 +69,14 @@ class RunStore:
     Args:
         root: the runs folder.
         within: a folder of each run, to keep what is made in there apart from what the run has.
+
+    Raises:
+        SpecError: the root is a file.
     """
 
     def __init__(self, root: Path, within: str = "") -> None:
+        if root.exists() and not root.is_dir():
+            raise SpecError(f"{root} is a file, and no folder of runs", "name a folder with --runs")
         self.root = root
         self.within = within
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ucdver.errors import DataError, PluginError, suggestion
+from ucdver.discovery import attempt, reason
+from ucdver.errors import DataError, PluginError, UcdverError, suggestion
 from ucdver.registry import Registry, load_callable
 from ucdver.seeds import scoped_seed
 from ucdver.selection.outputs import PARTS, READABLE, LabelledTarget, read_part
@@ -59,7 +60,7 @@ def compute_score(
         labelled_target: given to an oracle that asks for it, and to nobody else.
 
     Raises:
-        DataError: a part is lacking or damaged, or the score is not finite.
+        DataError: a part is lacking or damaged, or the rule raises, or its score is not finite.
         PluginError: see `load_rule`.
     """
     _, function, reads = load_rule(registry, name)
@@ -69,7 +70,11 @@ def compute_score(
     if "labelled_target" in reads:
         arguments["labelled_target"] = labelled_target
     with scoped_seed("validator", name):
-        value = float(function(**arguments))
+        found, error = attempt(lambda: float(function(**arguments)))
+    if error is not None:
+        problem = error.problem if isinstance(error, UcdverError) else f"raised {reason(error)}"
+        raise DataError(f"validator '{name}' at step {step}: {problem}") from error
+    value: float = found
     if not math.isfinite(value):
         raise DataError(f"validator '{name}' is {value} at step {step}")
     return value

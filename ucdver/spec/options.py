@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +28,9 @@ def checked_options(owner: str, config: type[C], given: Mapping[str, Any]) -> C:
         if field not in known:
             hint = suggestion(field, known, f"it has {', '.join(known)}" if known else "it has no options")
             raise ConfigError(f"{owner} has no option '{field}'", hint, field)
+        if isinstance(given[field], bool) and _is_number(config.model_fields[field].annotation):
+            # Which pydantic would take for 1 or 0.
+            raise ConfigError(f"{owner}, option '{field}': {str(given[field]).lower()} is no number", "", field)
     try:
         return config.model_validate(dict(given))
     except ValidationError as error:
@@ -35,3 +38,8 @@ def checked_options(owner: str, config: type[C], given: Mapping[str, Any]) -> C:
         field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{owner}, option '{field}': {message}", "", field) from error
+
+
+def _is_number(annotation: Any) -> bool:
+    kinds = {annotation, *get_args(annotation)}
+    return bool(kinds & {int, float}) and bool not in kinds

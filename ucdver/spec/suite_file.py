@@ -246,7 +246,10 @@ class SuiteReader:
 def resource_path(target: str) -> Path:
     """Return the file of "package:path/inside", a resource that a plugin ships; an absent one is a PluginError."""
     package, _, inside = target.partition(":")
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder) / inside
         if path.is_file():
@@ -254,9 +257,19 @@ def resource_path(target: str) -> Path:
     raise PluginError(f"package '{package}' does not contain '{inside}'", "reinstall the distribution that ships it")
 
 
+def is_suite_file(name_or_path: str) -> bool:
+    """Return whether a suite is named by the path of its TOML file."""
+    return name_or_path.endswith(".toml") or "/" in name_or_path
+
+
+def suite_folder(name_or_path: str) -> Path:
+    """Return where the `ucdver_local.py` of a suite is looked for: beside its file, else in the current folder."""
+    return Path(name_or_path).parent if is_suite_file(name_or_path) else Path.cwd()
+
+
 def suite_path(name_or_path: str, registry: Registry) -> Path:
     """Return the TOML file of a registered suite or of a path."""
-    if name_or_path.endswith(".toml") or "/" in name_or_path:
+    if is_suite_file(name_or_path):
         path = Path(name_or_path)
         if not path.is_file():
             raise SpecError(f"there is no suite file {path}", "'ucdver list suites' shows those that are installed")
@@ -276,7 +289,7 @@ def load_suite(
     """
     path = suite_path(name_or_path, registry)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(f"{path} is not UTF-8 text: {error.reason}") from error
     place = str(path) if name_or_path == str(path) else path.name
