@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -221,3 +222,74 @@ def test_a_record_that_is_damaged_here_is_told_before_anything_is_written(
     with pytest.raises(DataError, match=r"record\.json is damaged"):
         import_runs(path, other)
     assert [file.name for file in other.root.rglob("*") if file.is_file()] == ["record.json"]
+
+
+def unpacking(members: dict[str, bytes], columns: dict[str, pa.Array], **packed: Any) -> None:
+    """Put other predictions, of the columns that are given and plain ones, in the place of a run's."""
+    name = next(name for name in members if name.endswith("/predictions.parquet"))
+    n = len(columns["id"])
+    plain = {"split": ["target_test"] * n, "domain": ["toy:outline"] * n, "label": [0] * n}
+    predicted = {} if "logits" in columns else {"predicted": [0] * n}
+    table = pa.table({**plain, **predicted, **columns}).replace_schema_metadata({"classes": "3"})
+    written = io.BytesIO()
+    pq.write_table(table, written, compression="zstd", **packed)
+    members[name] = written.getvalue()
+
+
+def growing(members: dict[str, bytes]) -> None:
+    ids = pa.array(["x" * 20_000 + str(i) for i in range(2000)])
+    unpacking(members, {"id": ids}, use_dictionary=False, column_encoding={"id": "DELTA_BYTE_ARRAY"})
+
+
+def repeated(count: int, size: int) -> Callable[[dict[str, bytes]], None]:
+    ids = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array(["x" * size]))
+    return lambda members: unpacking(members, {"id": ids}, store_schema=False)
+
+
+def wide(members: dict[str, bytes]) -> None:
+    numbers = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(10_000_000, dtype=np.float32)), 500)
+    unpacking(members, {"id": pa.array([str(i) for i in range(20_000)]), "logits": numbers})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (repeated(2000, 200_000), "a name of more than 4096 bytes"),
+        (growing, "a name of more than 4096 bytes"),
+        (repeated(90_000, 4000), "the names of the column id would unpack to more than 256 MiB"),
+        (wide, "it has 500 logits an image"),
+    ],
+)
+def test_few_bytes_that_unpack_to_many_are_refused_before_they_are_read(
+    tmp_path: Path,
+    made: tuple[RunStore, Plan, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, bytes]], None],
+    says: str,
+) -> None:
+    read: list[Path] = []
+    path = repacked(made[2], change)
+    assert path.stat().st_size < 2**20
+    monkeypatch.setattr(archived, "read_predictions", read.append)
+    with pytest.raises(DataError, match="is no archive of runs") as raised:
+        import_runs(path, RunStore(tmp_path / "elsewhere"))
+    assert says in str(raised.value) and not read
+
+
+@pytest.mark.parametrize("damage", ["version", "name"])
+def test_a_zip_that_cannot_be_opened_is_no_archive(
+    tmp_path: Path, made: tuple[RunStore, Plan, Path], damage: str
+) -> None:
+    content = bytearray(made[2].read_bytes())
+    start = content.rindex(b"PK\x01\x02")
+    if damage == "version":
+        # The version of the format that is needed to unpack it: 17.0.
+        content[start + 6] = 170
+    else:
+        # The name is said to be UTF-8, and is none.
+        content[start + 9] |= 0x08
+        content[start + 46] = 0xFF
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(content)
+    with pytest.raises(DataError, match="is no archive of runs"):
+        import_runs(damaged, RunStore(tmp_path / "elsewhere"))

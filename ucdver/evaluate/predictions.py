@@ -21,7 +21,7 @@ COLUMNS = ("id", "split", "domain", "label")
 #: Under this name a file of predicted classes says how many there are: the classes in it may be fewer.
 _CLASSES = b"classes"
 #: Images times classes, far above any benchmark of this kind: a packed column says little of how much it unpacks to.
-_MOST_CELLS = 2**28
+MOST_CELLS = 2**26
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,15 @@ def _numbers(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
 def read_predictions(path: Path) -> Predictions:
     """Read a predictions file; one that is damaged or lacks a column is a DataError that names it."""
     try:
-        table = pq.ParquetFile(path).read()
+        file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
+        classes_only = "predicted" in names
+        wanted = [*COLUMNS, "predicted" if classes_only else "logits"]
+        if missing := [name for name in wanted if name not in names]:
+            raise DataError(f"{path} has no column {', '.join(missing)}", _AGAIN)
+        table = file.read(columns=[*wanted, "soft"] if "soft" in names else wanted)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: {error}", _AGAIN) from error
-    classes_only = "predicted" in table.column_names
-    missing = [name for name in (*COLUMNS, "predicted" if classes_only else "logits") if name not in table.column_names]
-    if missing:
-        raise DataError(f"{path} has no column {', '.join(missing)}", _AGAIN)
     logits = _read_classes(table, path) if classes_only else _read_numbers(table, "logits", path)
     soft = _read_numbers(table, "soft", path) if "soft" in table.column_names else None
     if soft is not None and soft.shape != logits.shape:
@@ -157,7 +159,7 @@ def _read_classes(table: pa.Table, path: Path) -> NDArray[np.float32]:
     declared = (table.schema.metadata or {}).get(_CLASSES, b"")
     classes = int(declared) if declared.isdigit() else 0
     predicted = table.column("predicted").to_numpy()
-    if not 1 <= classes <= _MOST_CELLS // max(len(predicted), 1) or not np.issubdtype(predicted.dtype, np.integer):
+    if not 1 <= classes <= MOST_CELLS // max(len(predicted), 1) or not np.issubdtype(predicted.dtype, np.integer):
         raise DataError(f"{path} does not say of how many classes its predictions are", _AGAIN)
     if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:
         raise DataError(f"{path}: a predicted class is not one of its {classes}", _AGAIN)
@@ -174,5 +176,7 @@ def _read_numbers(table: pa.Table, name: str, path: Path) -> NDArray[np.float32]
     column = table.column(name).combine_chunks()
     if not pa.types.is_fixed_size_list(column.type):
         raise DataError(f"{path}: the column {name} is {column.type}, not one row of numbers an image", _AGAIN)
+    if len(column) * column.type.list_size > MOST_CELLS:
+        raise DataError(f"{path}: the column {name} has more than {MOST_CELLS} numbers", _AGAIN)
     values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
     return values.reshape(-1, column.type.list_size)

@@ -167,8 +167,8 @@ def _opened(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except FileNotFoundError:
         raise DataError(f"there is no file '{path}'", "name a file that 'ucdver runs export' wrote") from None
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise _damaged(path, str(error)) from error
+    except FAULTS as error:
+        raise _damaged(path, str(error) or type(error).__name__) from error
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -12,16 +12,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ucdver.errors import DataError
-from ucdver.evaluate.predictions import Predictions, read_predictions, write_predictions
+from ucdver.evaluate.predictions import COLUMNS, MOST_CELLS, Predictions, read_predictions, write_predictions
 from ucdver.spec.run import RunRecord, RunSpec
 
 #: Unpacked, of one member; far above any benchmark of this kind, and below what fills memory.
 MOST_MEMBER = 2**30
 #: Images of one run: packed columns say little of how much they unpack to.
-_MOST_ROWS = 10_000_000
+_MOST_ROWS = 2_000_000
+#: Characters' bytes of one name, and of all names of a column.
+_LONGEST_NAME = 4096
+_MOST_NAMES = 2**28
+_NAMES = ("id", "split", "domain")
 #: What reading a damaged or foreign file raises, of zip's compressions and of Parquet.
 FAULTS = (
     DataError,
@@ -92,11 +97,8 @@ def as_bytes(predictions: Predictions) -> bytes:
 
 def fitting(content: bytes, record: RunRecord) -> Predictions:
     """Return the predictions in a file, or say in a ValueError why they cannot be those of a run."""
-    held = pq.ParquetFile(io.BytesIO(content)).metadata
-    if held.num_rows > _MOST_ROWS:
-        raise ValueError(f"it has {held.num_rows} rows, more than {_MOST_ROWS}")
-    if sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups)) > MOST_MEMBER:
-        raise ValueError(f"it would unpack to more than {MOST_MEMBER // 2**20} MiB")
+    classes = len(record.spec.classes)
+    _check_size(pq.ParquetFile(io.BytesIO(content)), classes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.parquet"
         path.write_bytes(content)
@@ -104,7 +106,6 @@ def fitting(content: bytes, record: RunRecord) -> Predictions:
             predictions = read_predictions(path)
         except DataError as error:
             raise ValueError(error.problem.replace(str(path), "the file")) from error
-    classes = len(record.spec.classes)
     if predictions.logits.shape[1] != classes:
         raise ValueError(f"it has {predictions.logits.shape[1]} logits an image, and the run has {classes} classes")
     known = len(predictions) > 0 and not predictions.hides_labels
@@ -119,3 +120,48 @@ def fitting(content: bytes, record: RunRecord) -> Predictions:
     if strange := tested - {str(target) for target in record.spec.task.targets}:
         raise ValueError(f"{min(strange)} is no target of the run's task")
     return predictions
+
+
+def _check_size(file: pq.ParquetFile, classes: int) -> None:
+    """Refuse, before it is read, a file that would unpack to more than predictions of so many classes are."""
+    held, schema = file.metadata, file.schema_arrow
+    if held.num_rows > _MOST_ROWS:
+        raise ValueError(f"it has {held.num_rows} rows, more than {_MOST_ROWS}")
+    if sum(held.row_group(i).total_byte_size for i in range(held.num_row_groups)) > MOST_MEMBER:
+        raise ValueError(f"it would unpack to more than {MOST_MEMBER // 2**20} MiB")
+    if held.num_rows * classes > MOST_CELLS:
+        raise ValueError(f"its rows have more than {MOST_CELLS} logits")
+    for field in schema:
+        if field.name in ("logits", "soft"):
+            if not pa.types.is_fixed_size_list(field.type):
+                raise ValueError(f"the column {field.name} is {field.type}, not one row of numbers an image")
+            if field.type.list_size != classes:
+                what = "logits" if field.name == "logits" else "soft labels"
+                raise ValueError(f"it has {field.type.list_size} {what} an image, and the run has {classes} classes")
+        elif field.name in _NAMES and not pa.types.is_string(field.type):
+            raise ValueError(f"the column {field.name} is {field.type}, not text")
+        elif field.name in (*COLUMNS, "predicted") and pa.types.is_nested(field.type):
+            raise ValueError(f"the column {field.name} is {field.type}, not one value an image")
+    for name in _NAMES:
+        if name in schema.names:
+            _check_names(file, name)
+
+
+def _check_names(file: pq.ParquetFile, name: str) -> None:
+    """Refuse a column of names that are too long or too many: one is written once and may stand in every row."""
+    held = file.metadata
+    # No name is longer than its packed column, which bounds how much a batch can become.
+    groups = [held.row_group(i) for i in range(held.num_row_groups)]
+    packed = max((g.column(i).total_uncompressed_size for g in groups for i in _columns(g, name)), default=1)
+    total = 0
+    for batch in file.iter_batches(batch_size=min(max(_MOST_NAMES // max(packed, 1), 1), 2**16), columns=[name]):
+        lengths = pc.binary_length(batch.column(0))
+        if (pc.max(lengths).as_py() or 0) > _LONGEST_NAME:
+            raise ValueError(f"the column {name} has a name of more than {_LONGEST_NAME} bytes")
+        total += pc.sum(lengths).as_py() or 0
+        if total > _MOST_NAMES:
+            raise ValueError(f"the names of the column {name} would unpack to more than {_MOST_NAMES // 2**20} MiB")
+
+
+def _columns(group: pq.RowGroupMetaData, name: str) -> list[int]:
+    return [i for i in range(group.num_columns) if group.column(i).path_in_schema == name]
