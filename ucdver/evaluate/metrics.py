@@ -168,8 +168,8 @@ def compute(
         if soft is None or not voted.any():
             return None
         truth, probabilities = soft[voted].astype(np.float64), probabilities[voted]
-    compute = load_callable(metric.target, f"metric '{name}'")
-    found, error = attempt(lambda: float(compute(truth, probabilities, space)))
+    formula = load_callable(metric.target, f"metric '{name}'")
+    found, error = attempt(lambda: float(formula(truth, probabilities, space)))
     if error is not None:
         raise UndefinedMetricError(f"metric '{name}' raised {reason(error)}") from error
     value: float = found
