@@ -125,6 +125,29 @@ def test_commands_that_clash_or_cannot_be_built_are_told(ucdver: Ucdver) -> None
     assert missed.code == 2 and "did you mean 'list'?" in missed.err and "its commands raised" in missed.err
     write(("bench", "str", "mine"), ("other", "str", "fine"))
     assert "has the name of one of ucdver's" in ucdver("othr").err
+    write(("hello", "int | str", "hi"), ("other", "str", "fine"))
+    assert ucdver("other").out == "fine\n"
+    write(("hello", "str", "one"), ("hello", "str", "two"), ("other", "str", "fine"))
+    twice = ucdver("hello")
+    assert twice.code == 2 and "command 'hello' is added twice by ucdver_local.py" in twice.err
+    assert ucdver("other").out == "fine\n"
+
+
+def test_the_package_around_a_suite_may_raise_anything(ucdver: Ucdver, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("raises_at_import").mkdir()
+    Path("raises_at_import/__init__.py").write_text("1 / 0\n")
+    Path("ucdver_local.py").write_text(LOCAL.replace("nowhere.at_all", "raises_at_import.inside"))
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    outcome = ucdver("show", "suite", "bad_suite")
+    assert outcome.code == 2 and "does not contain 's.toml': ZeroDivisionError: division by zero" in outcome.err
+    assert ucdver("data", "gap", "filled_to_outline", "--backbone", "convnet_s@none", "--size", "16").code == 0
+
+
+def test_a_metric_that_is_not_defined_is_no_fault_of_the_oracle(ucdver: Ucdver, trained: None) -> None:
+    assert ucdver("runs", "export", "classes.zip", "--classes-only").code == 0
+    assert ucdver("runs", "import", "classes.zip", "--runs", "other").code == 0
+    shown = ucdver("leaderboard", "--runs", "other", "--metric", "nll", "--selection", "oracle")
+    assert shown.code == 0 and "n/a" in shown.out and "failed" not in shown.out
 
 
 def test_a_table_in_another_encoding_has_question_marks(

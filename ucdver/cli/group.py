@@ -104,13 +104,15 @@ def _plugin_command(name: str) -> Any:
     added: dict[str, tuple[Any, str]] = {}
     faults = ""
     for maker in command_makers(Path.cwd()):
-        commands, error = attempt(partial(_commands_of, maker), {})
-        if error is not None:
+        commands, broken = _commands_of(maker)
+        for error in broken:
             faults += f"; plugin '{maker.plugin}' ({maker.distribution}): its commands raised {reason(error)}"
-        for own, command in commands.items():
+        for own, command in commands:
             if own in COMMANDS:
                 faults += f"; command '{own}' of {maker.distribution} has the name of one of ucdver's"
-            elif own in added and own == name:
+            elif own == name and own in added and added[own][1] == maker.distribution:
+                raise PluginError(f"command '{own}' is added twice by {maker.distribution}", "rename one of the two")
+            elif own == name and own in added:
                 raise PluginError(
                     f"command '{own}' is registered twice, by {added[own][1]} and by {maker.distribution}",
                     f"block one of them: UCDVER_DISABLE_PLUGINS={maker.distribution}",
@@ -124,7 +126,21 @@ def _plugin_command(name: str) -> Any:
     raise SpecError(f"there is no command '{name}'", hint + faults)
 
 
-def _commands_of(maker: CommandMaker) -> dict[str, Any]:
+def _commands_of(maker: CommandMaker) -> tuple[list[tuple[str, Any]], list[BaseException]]:
+    """Return the commands of a plugin by name, each built apart, and what kept others from being built."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    maker.add(app)
-    return dict(typer.main.get_group(app).commands) if app.registered_commands or app.registered_groups else {}
+    _, error = attempt(partial(maker.add, app))
+    if error is not None:
+        return [], [error]
+    found: list[tuple[str, Any]] = []
+    broken: list[BaseException] = []
+    for info in (*app.registered_commands, *app.registered_groups):
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        infos: list[Any] = single.registered_commands if info in app.registered_commands else single.registered_groups
+        infos.append(info)
+        group, error = attempt(partial(typer.main.get_group, single))
+        if error is not None:
+            broken.append(error)
+        else:
+            found += group.commands.items()
+    return found, broken

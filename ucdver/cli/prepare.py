@@ -41,12 +41,13 @@ def prepare(
     """
     from ucdver.cli.durations import duration
     from ucdver.cli.preparing import preparing
+    from ucdver.data.home import data_home
     from ucdver.runs.bench import Bench
 
     console = Console(stderr=True)
     started = time.monotonic()
-    # The folder of runs is neither read nor written: what is prepared does not depend on it.
-    session = Bench(Path("runs"), suite, "always")
+    # The folder of runs is neither read nor written: what is prepared does not depend on it, or on what is called runs.
+    session = Bench(data_home() / "runs", suite, "always")
     session.check_machine("auto", device)
     session.restrict(tuple(method or ()), tuple(task or ()), seeds, {}, protocol)
     _import(session, import_ or [], console)

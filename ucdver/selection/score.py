@@ -71,9 +71,11 @@ def compute_score(
         arguments["labelled_target"] = labelled_target
     with scoped_seed("validator", name):
         found, error = attempt(lambda: float(function(**arguments)))
+    if isinstance(error, UcdverError):
+        # What an oracle's metric says of itself: that it is not defined here, say, is no fault of the run.
+        raise error
     if error is not None:
-        problem = error.problem if isinstance(error, UcdverError) else f"raised {reason(error)}"
-        raise DataError(f"validator '{name}' at step {step}: {problem}") from error
+        raise DataError(f"validator '{name}' at step {step}: raised {reason(error)}") from error
     value: float = found
     if not math.isfinite(value):
         raise DataError(f"validator '{name}' is {value} at step {step}")

@@ -43,7 +43,8 @@ def first_fault(error: ValueError) -> str:
         return (str(error).splitlines() or [type(error).__name__])[0]
     fault = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
-    return f"{where}: {fault['msg']}" if where else fault["msg"]
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 def of_another_version(error: ValueError) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ucdver.discovery import attempt, reason
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError, suggestion
 from ucdver.registry import Registry
 from ucdver.spec.protocol import Protocol
@@ -246,10 +247,11 @@ class SuiteReader:
 def resource_path(target: str) -> Path:
     """Return the file of "package:path/inside", a resource that a plugin ships; an absent one is a PluginError."""
     package, _, inside = target.partition(":")
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
+    # To find a package inside another, that one is imported, and may raise anything.
+    spec, error = attempt(lambda: importlib.util.find_spec(package))
+    if error is not None:
+        hint = "reinstall the distribution that ships it"
+        raise PluginError(f"package '{package}' does not contain '{inside}': {reason(error)}", hint) from error
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder) / inside
         if path.is_file():
