@@ -92,6 +92,9 @@ def _checked_svg(content: bytes, file: Path) -> ElementTree.Element:
     except UnicodeDecodeError as error:
         # In another encoding the words looked for below would not be found.
         raise DataError(f"{file} is not an SVG picture in UTF-8", _REFETCH) from error
+    if b"\0" in content:
+        # Every second byte of UTF-16, by which the parser knows it even without a mark at its beginning.
+        raise DataError(f"{file} is not an SVG picture in UTF-8", _REFETCH)
     # No icon declares entities; without them a small file cannot unfold into a huge one.
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise DataError(f"{file} declares entities, which a picture of this data set never does", _REFETCH)

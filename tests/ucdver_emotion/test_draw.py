@@ -152,6 +152,13 @@ def test_entities_are_refused_before_parsing(draw: Drawer) -> None:
         draw(bomb.decode().encode("utf-16"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_entities_are_not_hidden_by_an_encoding_without_a_mark(draw: Drawer, encoding: str) -> None:
+    bomb = f'<!DOCTYPE svg [<!ENTITY a "M0 0h1v1z">]><svg {NS} viewBox="0 0 1 1"><path d="&a;"/></svg>'
+    with pytest.raises(DataError, match=r"is not an SVG picture in UTF-8"):
+        draw(bomb.encode(encoding))
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [
