@@ -108,9 +108,15 @@ def relative(path: Path, root: Path) -> str:
     below = path.relative_to(root) if path.is_relative_to(root) else None
     if below is None or ".." in below.parts:
         raise DataError(f"{path} does not stay inside {root}", "no list of the release names such a file")
-    if "#" in below.as_posix():
-        raise DataError(f"{path} has a '#' in its name, which marks a part of a file", "rename it, in the list too")
-    return below.as_posix()
+    return listed(below.as_posix(), root)
+
+
+def listed(path: str, root: Path) -> str:
+    """Return a path below `root` as a list names it; a `#`, after which all would be cut off, is a DataError."""
+    if "#" in path:
+        problem = f"{root / path} has a '#' in its name, which marks a part of a file"
+        raise DataError(problem, "rename it, in the list too")
+    return path
 
 
 def read_json(path: Path) -> Any:

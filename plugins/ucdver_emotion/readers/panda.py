@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ucdver_emotion.readers.listing import (
     still_there,
 )
 
+_LOGGER = logging.getLogger("ucdver_emotion")
 _SIX = frozenset(PARROTT.values())
 
 
@@ -52,25 +54,26 @@ def read_webemo(root: Path) -> Iterable[Row]:
 
     The format of the release is not documented. A list is any `.csv` or `.tsv` at the top with a header that names the
     picture (`image`, `image_path`, `path`, `file`, `filename`, `file_name`) and the emotion (`label`, `emotion`,
-    `class`, `fine`), one of the 25 by name; a column `split`, or a list called after a split, gives the split; any
-    other list has none.
+    `class`, `fine`), one of the 25 by name; a column `split`, or a list called after a split, gives the split. One
+    list alone may have neither: then there is no split, and a warning says so.
 
     Raises:
-        DataError: a list has other columns, which it names, an emotion is not one of the 25, or a split has no known
-            name.
+        DataError: a list has other columns, which it names, an emotion is not one of the 25, a split has no known
+            name, or one of several lists has neither a column `split` nor the name of one.
     """
     base = inner(root, "WEBEmo", "webemo")
     lists = sorted(path for path in base.iterdir() if path.suffix in (".csv", ".tsv"))
     if lists:
-        return [row for path in lists for row in _listed(root, base, path)]
+        return [row for path in lists for row in _listed(root, base, path, alone=len(lists) == 1)]
     return rows_of_tree(root, inner(base, "images"), "photo", "webemo25", {name: name for name in PARROTT})
 
 
-def _listed(root: Path, base: Path, path: Path) -> list[Row]:
+def _listed(root: Path, base: Path, path: Path, *, alone: bool) -> list[Row]:
     table = Table(path)
     image_at = table.column("image", "image_path", "path", "file", "filename", "file_name")
     label_at = table.column("label", "emotion", "class", "fine")
     split_at = table.column("split", needed=False)
+    of_all = _split_of_list(path, alone=alone) if split_at < 0 else ""
     rows = []
     for number, cells in table.cells():
         label, name = cells[label_at].strip().lower(), cells[image_at].strip().lstrip("/")
@@ -79,7 +82,7 @@ def _listed(root: Path, base: Path, path: Path) -> list[Row]:
                 f"{path}, row {number}: '{cells[label_at]}' is not one of WEBEmo's 25 emotions",
                 f"they are {', '.join(sorted(PARROTT))}",
             )
-        split = split_of(cells[split_at], path, number) if split_at >= 0 else SPLITS.get(path.stem.lower(), "")
+        split = split_of(cells[split_at], path, number) if split_at >= 0 else of_all
         rows.append(
             Row(
                 id=name,
@@ -91,3 +94,14 @@ def _listed(root: Path, base: Path, path: Path) -> list[Row]:
         )
     there = still_there("webemo", root, (row.path for row in rows))
     return [row for row in rows if row.path in there]
+
+
+def _split_of_list(path: Path, *, alone: bool) -> str:
+    """Return the split that a list without a column of splits is called after."""
+    split = SPLITS.get(path.stem.lower(), "")
+    how = "call it train, val or test, or add the column"
+    if not split and not alone:
+        raise DataError(f"{path} has no column 'split' and is called after none", how)
+    if not split:
+        _LOGGER.warning("data set 'webemo': %s is in no split: it has no column 'split' and is called after none", path)
+    return split

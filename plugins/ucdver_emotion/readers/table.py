@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ucdver import DataError, Row
-from ucdver_emotion.readers.listing import Table, distribution, file, majority, numeral, open_text
+from ucdver_emotion.readers.listing import Table, distribution, file, listed, majority, numeral, open_text
 
 _KNOWN = ("id", "path", "domain", "label", "split", "group", "text", "topic")
 _SOFT = "soft_"
@@ -48,7 +48,7 @@ def read(root: Path, options: Mapping[str, str | tuple[str, ...]]) -> Iterator[R
         soft = distribution(votes)
         yield Row(
             id=cells.get("id") or cells["path"],
-            path=cells["path"],
+            path=listed(cells["path"], root),
             domain=domain,
             labels={space: label} if label else {},
             split=cells.get("split", ""),

@@ -195,6 +195,7 @@ def test_votes_without_a_label_give_their_majority(declared: Path, tree: Tree) -
         ("path,label,label\n1.png,joy,fear\n", "has 2 columns called 'label'"),
         ('path,label\n1.png,"joy\n', "cannot be read: unexpected end of data"),
         ("path,label\n1.png\n", "row 1: 1 fields under 2 columns"),
+        ("path,label\n1.png#left,joy\n", r"1\.png#left has a '#' in its name, .*; rename it"),
     ],
 )
 def test_a_table_that_cannot_be_read_says_why(declared: Path, tree: Tree, text: str, says: str) -> None:

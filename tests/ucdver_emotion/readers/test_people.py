@@ -45,6 +45,18 @@ def test_webemo_by_folder_and_by_list(tree: Tree, add: Add, caplog: pytest.LogCa
         add("webemo")
 
 
+def test_webemo_lists_called_after_no_split_are_told_of(tree: Tree, add: Add, caplog: pytest.LogCaptureFixture) -> None:
+    tree.picture("a.jpg", "b.jpg")
+    tree.text("list.csv", "image,label\na.jpg,rage\n")
+    assert add("webemo")["a.jpg"].split == ""
+    assert "list.csv is in no split: it has no column 'split' and is called after none" in caplog.text
+    tree.text("train.csv", "image,label\nb.jpg,zest\n")
+    with pytest.raises(
+        DataError, match=r"list\.csv has no column 'split' and is called after none; call it train, val"
+    ):
+        add("webemo")
+
+
 FINDINGEMO = (
     "index,user,image_path,reject,age,valence,arousal,emotion\n"
     "0,u1,/Run_1/a.jpg,Keep,Adult,2,4,Ecstasy\n"
