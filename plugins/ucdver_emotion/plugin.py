@@ -11,6 +11,18 @@ from ucdver_emotion.label_spaces import LABEL_MAPS, LABEL_SPACES
 from ucdver_emotion.metrics.specs import METRICS
 from ucdver_emotion.tasks import TASKS
 
+#: What is told of each suite of emotions in lists; its file bears its name.
+_SUITES = {
+    "emoji": "emoji faces across icon sets, a small network from scratch",
+    "emoji_frozen": "emoji faces across icon sets, frozen pretrained features",
+    "emoji_finetune": "emoji faces across icon sets, a pretrained network fine-tuned",
+    "emoji_sfda": "emoji faces across icon sets, the source gone when adaptation begins",
+    "ucdver_da": "photos <-> stickers (EmoSet, SER30K), adapting to the unlabelled target",
+    "ucdver_uc": "from photos or stickers to every data set, none of them seen in training",
+    "faces_to_emoji": "photographed faces (FER2013) <-> emoji, a small network from scratch",
+    "art": "photos (FI, EmoSet) -> art photos, abstract paintings, WikiArt",
+}
+
 
 @hookimpl
 def ucdver_datasets() -> Sequence[DatasetSpec]:
@@ -45,46 +57,8 @@ def ucdver_metrics() -> Sequence[MetricSpec]:
 @hookimpl
 def ucdver_suites() -> Sequence[SuiteSpec]:
     """Return the suites."""
-    return [
-        SuiteSpec(
-            name="emoji",
-            resource="ucdver_emotion:suites/emoji.toml",
-            summary="emoji faces across icon sets, a small network from scratch",
-        ),
-        SuiteSpec(
-            name="emoji_frozen",
-            resource="ucdver_emotion:suites/emoji_frozen.toml",
-            summary="emoji faces across icon sets, frozen pretrained features",
-        ),
-        SuiteSpec(
-            name="emoji_finetune",
-            resource="ucdver_emotion:suites/emoji_finetune.toml",
-            summary="emoji faces across icon sets, a pretrained network fine-tuned",
-        ),
-        SuiteSpec(
-            name="emoji_sfda",
-            resource="ucdver_emotion:suites/emoji_sfda.toml",
-            summary="emoji faces across icon sets, the source gone when adaptation begins",
-        ),
-        SuiteSpec(
-            name="ucdver_da",
-            resource="ucdver_emotion:suites/ucdver_da.toml",
-            summary="photos <-> stickers (EmoSet, SER30K), adapting to the unlabelled target",
-        ),
-        SuiteSpec(
-            name="ucdver_uc",
-            resource="ucdver_emotion:suites/ucdver_uc.toml",
-            summary="from photos or stickers to every data set, none of them seen in training",
-        ),
-        SuiteSpec(
-            name="faces_to_emoji",
-            resource="ucdver_emotion:suites/faces_to_emoji.toml",
-            summary="photographed faces (FER2013) <-> emoji, a small network from scratch",
-        ),
-        SuiteSpec(
-            name="art",
-            resource="ucdver_emotion:suites/art.toml",
-            summary="photos (FI, EmoSet) -> art photos, abstract paintings, WikiArt",
-        ),
-        DRAWN_SUITE,
+    own = [
+        SuiteSpec(name=name, resource=f"ucdver_emotion:suites/{name}.toml", summary=summary)
+        for name, summary in _SUITES.items()
     ]
+    return [*own, DRAWN_SUITE]
