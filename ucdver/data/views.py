@@ -133,13 +133,11 @@ def load_task(
     viewed = frozenset(name for name in spec.annotations if registry.annotators.get(name).views)
     sides = _Sides(opened, *_arrays(opened, spec, catalog, registry, features, annotations), viewed)
     trained_on = sides.of(task.targets, division.unlabelled) if oracle else sides.of(task.sources, division.train)
-    unlabelled = None
-    if spec.protocol.setting != "uc":
-        unlabelled = _target_view(sides.of(task.targets, division.unlabelled))
+    seen = spec.protocol.setting != "uc"
     return TaskData(
         source_train=_source_view(trained_on),
         source_val=_source_view(sides.of(task.sources, division.val)),
-        target_train=unlabelled,
+        target_train=_target_view(sides.of(task.targets, division.unlabelled)) if seen else None,
         target_test={str(part.members.domain): _target_view([part]) for part in sides.of(task.targets, division.test)},
     )
 

@@ -28,13 +28,12 @@ def read(root: Path) -> Iterator[Row]:
     """Yield a row for each painting, with the histogram of its annotations as soft label and the majority as label.
 
     The table is `artemis_dataset_release_v0.csv` (columns art_style, painting, emotion), or what the authors' code
-    makes of it, whose column `split` is then read; the release itself has no split. Pictures are
-    `wikiart/<art_style>/<painting>.jpg`. Utterances are not read: they say in words why the label was chosen.
-    Paintings whose picture is not there are left out; how many is logged.
+    makes of it, whose column `split` is then read (`rest` is what it leaves out of all three); the release itself has
+    no split. Pictures are `wikiart/<art_style>/<painting>.jpg`. Utterances are not read: they say in words
+    why the label was chosen. Paintings whose picture is not there are left out; how many is logged.
 
     Raises:
-        DataError: a column is lacking, an emotion is not one of the nine, a split has no known name, or a painting is
-            in two.
+        DataError: a column is lacking, an emotion or a split is not known, or a painting is in two splits.
     """
     base = inner(root, "artemis", "official_data")
     table = Table(file(base, "artemis_dataset_release_v0.csv", "artemis_preprocessed.csv"))
@@ -47,7 +46,6 @@ def read(root: Path) -> Iterator[Row]:
         if emotion not in _CLASSES:
             raise DataError(f"{table.path}, row {number}: '{emotion}' is not one of the nine emotions of ArtEmis")
         votes[painting][emotion] += 1
-        # `rest` is what the authors' code gives to paintings that it leaves out of all three.
         split = split_of(cells[split_at], table.path, number, none=("", "rest")) if split_at >= 0 else ""
         if splits.setdefault(painting, split) != split:
             raise DataError(f"{table.path}, row {number}: '{painting}' is in two splits")
