@@ -14,7 +14,7 @@ import pytest
 from support.small_suite import SUITE
 
 from ucdver.data.catalog import Catalog
-from ucdver.errors import DataError
+from ucdver.errors import DataError, SpecError
 from ucdver.evaluate.predictions import HIDDEN
 from ucdver.plugins import load_registry
 from ucdver.report.leaderboard import build_leaderboard
@@ -222,7 +222,7 @@ def test_a_failed_run_goes_without_what_an_earlier_attempt_predicted(
     assert record is not None and record.status == "failed" and not other.has_predictions(key)
 
 
-def test_a_run_that_is_being_made_once_more_is_left_out_and_counted(
+def test_a_run_that_is_being_made_once_more_is_packed_as_it_was_and_a_mixture_left_out(
     tmp_path: Path, home: Path, made: tuple[RunStore, Plan, Path]
 ) -> None:
     _, planned, path = made
@@ -240,10 +240,14 @@ def test_a_run_that_is_being_made_once_more_is_left_out_and_counted(
     with pytest.raises(Stopped):
         execute(spec, WorkerOptions(runs=store.root, home=home, outputs=True), stopping)
     packed = export_runs(store, planned.remembered, path)
-    assert (packed.runs, packed.absent) == (len(planned.runs) - 1, 1)
+    assert (packed.runs, packed.absent) == (len(planned.runs), 0)
     other = RunStore(tmp_path / "elsewhere")
     import_runs(path, other)
-    assert other.record(spec.key()) is None
+    assert other.record(spec.key()) == store.record(spec.key())
+    # As an earlier version left it: files of two attempts side by side.
+    (store.folder(spec.key()) / "remade").touch()
+    packed = export_runs(store, planned.remembered, path)
+    assert (packed.runs, packed.absent) == (len(planned.runs) - 1, 1)
 
 
 def test_what_was_begun_here_goes_on_where_the_run_failed_elsewhere(
@@ -286,7 +290,7 @@ def test_what_an_attempt_left_here_does_not_go_with_a_result_from_elsewhere(
 def test_the_folder_is_blamed_for_its_own_faults(tmp_path: Path, made: tuple[RunStore, Plan, Path]) -> None:
     blocked = tmp_path / "a_file"
     blocked.write_text("")
-    with pytest.raises(OSError, match="a_file"):
+    with pytest.raises(SpecError, match="a_file is a file, and no folder of runs"):
         import_runs(made[2], RunStore(blocked))
 
 
