@@ -11,7 +11,9 @@ from ucdver.runs.options import WorkerOptions
 from ucdver.runs.plan import Plan, make_plan
 from ucdver.runs.store import RunStore
 from ucdver.runs.worker import execute
+from ucdver.spec.run import RunSpec
 from ucdver.spec.suite_file import load_suite
+from ucdver.train.loop import LoopOptions
 
 
 @pytest.fixture
@@ -47,3 +49,12 @@ def made(tmp_path: Path, home: Path, plan: Callable[..., Plan]) -> tuple[RunStor
     path = tmp_path / "packed.zip"
     export_runs(store, planned.remembered, path)
     return store, planned, path
+
+
+@pytest.fixture
+def done(tmp_path: Path, home: Path, plan: Callable[..., Plan]) -> tuple[RunStore, RunSpec, WorkerOptions]:
+    """Return a run that is done, with one checkpoint."""
+    spec = plan().runs[0]
+    options = WorkerOptions(runs=tmp_path / "runs", home=home, loop=LoopOptions(checkpoint_seconds=0, reports=1000))
+    assert execute(spec, options, lambda a, b, c: None).status == "done"
+    return RunStore(tmp_path / "runs"), spec, options

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.local_backbone import backbone_source
 from support.small_suite import SUITE
 
 import ucdver
@@ -121,19 +122,7 @@ def test_a_run_is_not_carried_out_with_other_code_than_its_key_names(tmp_path: P
     assert again.key() != spec.key() and execute(again, options, quiet).status == "done"
 
 
-BACKBONE = """\
-from ucdver import BackboneSpec, hookimpl
-from ucdver.backbones.convnet import build
-
-
-@hookimpl
-def ucdver_backbones():
-    return [BackboneSpec(name="own", target="ucdver_local:build_own", weights=("none",), summary="a test")]
-
-
-def build_own(name, weights, channels):
-    return build("convnet_s", weights, channels)
-"""
+BACKBONE = backbone_source("own")
 
 
 def test_nor_with_another_backbone(tmp_path: Path, home: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import save_file
+from support.local_backbone import backbone_source
 from support.small_suite import SUITE
 
 from ucdver.backbones import convnet
@@ -48,19 +49,7 @@ def test_an_edit_of_a_local_method_moves_its_key(tmp_path: Path, home: Path) -> 
     assert keys[0] == keys[2]
 
 
-EDITED = """\
-from ucdver import BackboneSpec, hookimpl
-from ucdver.backbones.convnet import build
-
-
-@hookimpl
-def ucdver_backbones():
-    return [BackboneSpec(name="mine", target="ucdver_local:build_mine", weights=("none",), summary="a test")]
-
-
-def build_mine(name, weights, channels):
-    return build("convnet_s", weights, channels)
-"""
+EDITED = backbone_source("mine")
 
 
 def test_an_edited_backbone_is_another_run_with_other_features(tmp_path: Path, home: Path) -> None:

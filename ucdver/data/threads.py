@@ -12,17 +12,17 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Files that one thread does in one go: a hand-over costs some 50 microseconds, a small JPEG about 500.
-_CHUNK = 16
 
-
-def in_threads(work: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[list[R]]:
+def in_threads(
+    work: Callable[[T], R], items: Iterable[T], workers: int | None = None, at_once: int = 1
+) -> Iterator[list[R]]:
     """Yield what `work` gives for each item, in order and some at a time; memory does not grow with their number.
 
     Args:
         work: called in threads; what it raises ends the whole.
         items: taken as they are needed.
         workers: threads; as many as there are processors by default, 8 at most.
+        at_once: items that one thread does in one go, and that are yielded together.
     """
     threads = workers or min(8, os.cpu_count() or 1)
 
@@ -33,7 +33,7 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], workers: int | None =
     waiting: deque[Future[list[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            while chunk := list(islice(remaining, _CHUNK)):
+            while chunk := list(islice(remaining, at_once)):
                 waiting.append(pool.submit(several, chunk))
                 if len(waiting) > 2 * threads:
                     yield waiting.popleft().result()
