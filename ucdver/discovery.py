@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
@@ -17,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, TypeVar
 
 from ucdver.errors import PluginError, UcdverError, closest
@@ -161,9 +162,22 @@ def _local_candidate(path: Path) -> Candidate:
     return Candidate(LOCAL_MODULE, LOCAL_FILE, version, functools.partial(_import_file, path))
 
 
+class _FromText(importlib.machinery.SourceFileLoader):
+    """Compile the file as it stands.
+
+    Python takes bytecode of the same second and size for current, so that an edit at once would run the code
+    before it under the hash of the code after it.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        filename = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(filename), filename)
+        return code
+
+
 def _import_file(path: Path) -> ModuleType:
     name = PRIVATE_PREFIX + hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_FromText(name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from support import tiny_images
@@ -68,7 +69,9 @@ def test_a_loader_that_was_mended_is_asked_again_and_one_edited_too(tmp_path: Pa
     (root / "all.bin").write_bytes(b"all")
 
     def checked(text: str) -> tuple[int, bool]:
+        # Of one size and second: what Python's own cache of bytecode takes for unchanged.
         (tmp_path / "ucdver_local.py").write_text(text)
+        os.utime(tmp_path / "ucdver_local.py", (1_700_000_000, 1_700_000_000))
         reset()
         held = Catalog(load_registry(tmp_path), tmp_path / "home")
         report, _ = check_dataset(held, held.place("drawn_here", root))
