@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -43,14 +43,14 @@ class SHOT(SourceFree):
         are not;
         `source`: the source's label frequencies; `none`: no diversity term. `distance` and `threshold` are those of the
         pseudo-labels: classes that at most `threshold` images are assigned to drop out, 0 in the published code
-        (https://github.com/tim-learn/SHOT); None, its code for digits, keeps all.
+        (https://github.com/tim-learn/SHOT); `none`, its code for digits, keeps all.
         """
 
         trade_off_labels: float = Field(default=0.3, ge=0, json_schema_extra={"search": [0.0, 1.0]})
         trade_off_diversity: float = Field(default=1.0, ge=0, json_schema_extra={"search": [0.1, 1.0]})
         prior: Literal["uniform", "source", "none"] = "uniform"
         distance: Distance = "cosine"
-        threshold: int | None = Field(default=0, ge=0)
+        threshold: Annotated[int, Field(ge=0)] | Literal["none"] = 0
 
     config: Config
 
@@ -79,7 +79,8 @@ class SHOT(SourceFree):
         """Make the pseudo-labels of the epoch."""
         if views is not None and views.target is not None:
             features, logits = views.target
-            self.labels.fill(pseudo_labels(features, logits, self.config.distance, self.config.threshold))
+            threshold = None if self.config.threshold == "none" else self.config.threshold
+            self.labels.fill(pseudo_labels(features, logits, self.config.distance, threshold))
 
     def adapt(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Return the losses: "entropy", "diversity" and, where they are used, "labels"."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -94,3 +94,14 @@ def test_an_oracle_is_better_than_chance_even_there(folder: Path, name: str) -> 
     trained = ToyBench(folder, name, "uda", target="unrelated").train(steps=300)
     found = trained.predictions.select("target_test")
     assert float(np.mean(found.logits.argmax(axis=1) == found.labels)) > 1 / 3 + 0.30
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in REGISTRY.methods])
+def test_every_value_of_an_option_can_be_written(name: str) -> None:
+    """TOML and --set have no null, so None is a default or no value at all."""
+    config = method_class(REGISTRY, name).Config
+    assert [
+        option
+        for option, field in config.model_fields.items()
+        if field.default is not None and type(None) in get_args(field.annotation)
+    ] == []

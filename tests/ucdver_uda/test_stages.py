@@ -258,7 +258,7 @@ def test_every_prior_of_shot_trains(tmp_path: Path, prior: str) -> None:
 
 
 def test_shot_can_keep_every_class_as_its_code_for_digits_does(tmp_path: Path) -> None:
-    assert train(SHOT, "sfda", tmp_path / "run", {"threshold": None}).labels.filled
+    assert train(SHOT, "sfda", tmp_path / "run", {"threshold": "none"}).labels.filled
 
 
 def test_tent_moves_normalisation_alone_when_the_source_is_gone(tmp_path: Path) -> None:
