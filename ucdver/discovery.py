@@ -125,16 +125,35 @@ def _entry_points() -> tuple[list[Candidate], tuple[BrokenPlugin, ...]]:
         text, error = attempt(functools.partial(distribution.read_text, "entry_points.txt"))
         if error is None and GROUP not in (text or ""):
             continue
-        name = distribution.name or "a distribution without a name"
+        (name, version), damage = attempt(functools.partial(_name_and_version, distribution), ("", ""))
         points, failure = attempt(functools.partial(_of_group, distribution), [])
         if error is not None or failure is not None:
             why = f"its entry_points.txt cannot be read: {reason(error or failure)}"
-            broken.append(BrokenPlugin("entry_points.txt", name, why))
+            broken.append(BrokenPlugin("entry_points.txt", name or _folder(distribution), why))
+        elif damage is not None:
+            # Of whom nobody can say which version ran, no run is made, and nobody else is stopped.
+            broken.extend(BrokenPlugin(p.name, _folder(distribution), reason(damage)) for p in points)
         elif _canonical(name) not in found and not _is_shadowed(name, text):
-            found[_canonical(name)] = [Candidate(p.name, name, distribution.version, p.load) for p in points]
+            found[_canonical(name)] = [Candidate(p.name, name, version, p.load) for p in points]
     every = [candidate for candidates in found.values() for candidate in candidates]
     order = sorted(every, key=lambda c: (c.distribution != GROUP, _canonical(c.distribution), c.name))
     return order, tuple(broken)
+
+
+def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Return what METADATA says; a PluginError where that is absent, damaged or lacks one of them."""
+    found, error = attempt(lambda: (distribution.metadata["Name"], distribution.metadata["Version"]), ("", ""))
+    if error is not None:
+        raise PluginError(f"its METADATA cannot be read: {reason(error)}; reinstall it")
+    if not all(found):
+        raise PluginError("its METADATA is absent or names no version; reinstall it")
+    return found
+
+
+def _folder(distribution: importlib.metadata.Distribution) -> str:
+    """Return the name of the folder of a distribution whose METADATA does not say how it is called."""
+    place = getattr(distribution, "_path", None)
+    return str(getattr(place, "name", "")) or "a distribution without a name"
 
 
 def _of_group(distribution: importlib.metadata.Distribution) -> list[importlib.metadata.EntryPoint]:

@@ -156,6 +156,29 @@ def test_damaged_entry_points_break_only_their_own_distribution(add_distribution
 
 
 @pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        (b"Metadata-Version: 2.1\nName: f\xff\xfe\nVersion: 1.2\n", "METADATA cannot be read: UnicodeDecodeError"),
+        (b"Metadata-Version: 2.1\nName: faulty\n", "METADATA is absent or names no version"),
+        (None, "METADATA is absent or names no version"),
+    ],
+)
+def test_damaged_metadata_break_only_their_own_distribution(
+    add_distribution: Add, site: Path, metadata: bytes | None, reason: str
+) -> None:
+    add_distribution("sound", method("fine"))
+    add_distribution("faulty", method("lost"))
+    path = site / "faulty-1.2.dist-info" / "METADATA"
+    path.unlink() if metadata is None else path.write_bytes(metadata)
+    registry = load_registry()
+    found = broken(registry, "faulty")
+    assert found.distribution == "faulty-1.2.dist-info" and reason in found.reason and "\n" not in found.reason
+    assert "fine" in registry.methods and "lost" not in registry.methods
+    # A run notes the version of every plugin.
+    assert all(plugin.version for plugin in registry.plugins)
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "kept"),
     [
         ("UCDVER_PLUGINS", "alpha", {"a"}),
