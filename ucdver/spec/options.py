@@ -28,9 +28,8 @@ def checked_options(owner: str, config: type[C], given: Mapping[str, Any]) -> C:
         if field not in known:
             hint = suggestion(field, known, f"it has {', '.join(known)}" if known else "it has no options")
             raise ConfigError(f"{owner} has no option '{field}'", hint, field)
-        if isinstance(given[field], bool) and _is_number(config.model_fields[field].annotation):
-            # Which pydantic would take for 1 or 0.
-            raise ConfigError(f"{owner}, option '{field}': {str(given[field]).lower()} is no number", "", field)
+    if field := false_number(config, given):
+        raise ConfigError(f"{owner}, option '{field}': {str(given[field]).lower()} is no number", "", field)
     try:
         return config.model_validate(dict(given))
     except ValidationError as error:
@@ -40,6 +39,14 @@ def checked_options(owner: str, config: type[C], given: Mapping[str, Any]) -> C:
         raise ConfigError(f"{owner}, option '{field}': {message}", "", field) from error
 
 
+def false_number(model: type[BaseModel], given: Mapping[str, Any]) -> str:
+    """Return the first field whose value is true or false where a number belongs, which pydantic takes for 1 or 0."""
+    for name, field in model.model_fields.items():
+        if isinstance(given.get(name), bool) and _is_number(field.annotation):
+            return name
+    return ""
+
+
 def _is_number(annotation: Any) -> bool:
-    kinds = {annotation, *get_args(annotation)}
+    kinds = {annotation, *(type(arg) if isinstance(arg, int | float) else arg for arg in get_args(annotation))}
     return bool(kinds & {int, float}) and bool not in kinds

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from ucdver.discovery import attempt, reason
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError, suggestion
 from ucdver.registry import Registry
-from ucdver.spec.protocol import Protocol
+from ucdver.spec.base import Value
+from ucdver.spec.options import false_number
+from ucdver.spec.protocol import Protocol, SplitRule
 from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
 from ucdver.spec.suite import Suite
 from ucdver.spec.task import Task
@@ -37,12 +39,11 @@ _TOP = {
     "method",
     "annotator",
 }
-_FIELDS: dict[tuple[str, ...], set[str]] = {
-    ("recipe",): set(Recipe.model_fields),
-    ("recipe", "image"): set(ImageRecipe.model_fields),
-    ("recipe", "augment"): set(AugmentRecipe.model_fields),
-    ("recipe", "optim"): set(OptimRecipe.model_fields),
-    ("task",): set(Task.model_fields),
+_RECIPE: dict[tuple[str, ...], type[Value]] = {
+    ("recipe",): Recipe,
+    ("recipe", "image"): ImageRecipe,
+    ("recipe", "augment"): AugmentRecipe,
+    ("recipe", "optim"): OptimRecipe,
 }
 
 
@@ -129,13 +130,16 @@ class SuiteReader:
                 where = f" in [{'.'.join(str(p) for p in path if isinstance(p, str))}]" if path else ""
                 raise self._fail((*path, key), f"unknown key '{key}'{where}", hint)
 
+    def _fits(self, table: dict[str, Any], model: type[Value], path: tuple[str | int, ...]) -> None:
+        self._known_keys(table, set(model.model_fields), path)
+        if key := false_number(model, table):
+            raise self._fail((*path, key), f"{key} = {str(table[key]).lower()} is no number")
+
     def _recipe_keys(self, recipe: dict[str, Any]) -> None:
-        for path, known in _FIELDS.items():
-            if path[0] != "recipe":
-                continue
+        for path, model in _RECIPE.items():
             table = recipe if len(path) == 1 else recipe.get(path[1], {})
             if isinstance(table, dict):
-                self._known_keys(table, known, path)
+                self._fits(table, model, path)
 
     def _registered(self, kind: str, name: object, path: tuple[str | int, ...]) -> Any:
         try:
@@ -146,10 +150,10 @@ class SuiteReader:
     def _protocol(self, data: dict[str, Any]) -> Protocol:
         chosen: Protocol = self._registered("protocols", data.get("protocol", "uda"), ("protocol",))
         changes: dict[str, Any] = {k: data[k] for k in ("steps", "checkpoints") if k in data}
+        self._fits(changes, Protocol, ())
         if "split" in data:
-            split = chosen.split.model_dump()
-            self._known_keys(data["split"], set(split), ("split",))
-            changes["split"] = {**split, **data["split"]}
+            self._fits(data["split"], SplitRule, ("split",))
+            changes["split"] = {**chosen.split.model_dump(), **data["split"]}
         try:
             return Protocol.model_validate({**chosen.model_dump(), **changes})
         except ValidationError as error:
@@ -159,7 +163,7 @@ class SuiteReader:
         tasks = []
         for number, table in enumerate(data["task"]):
             path = ("task", number)
-            self._known_keys(table, _FIELDS[("task",)], path)
+            self._fits(table, Task, path)
             if set(table) == {"id"}:
                 tasks.append(self._registered("tasks", table["id"], path))
                 continue
