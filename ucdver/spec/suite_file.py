@@ -73,9 +73,8 @@ class SuiteReader:
         self._known_keys(data, _TOP, ())
         self._shapes(data)
         if "task" not in data:
-            raise SpecError(
-                f"{self.place} has no task", "add a [[task]] table with id, sources, targets and label_space"
-            )
+            hint = "add a [[task]] table with id, sources, targets and label_space"
+            raise SpecError(f"{self.place} has no task", hint)
         tasks = self._tasks(data)
         self._refuse_mixture(tasks)
         values = {
@@ -118,10 +117,11 @@ class SuiteReader:
         if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
             return tuple(range(seeds))
         if isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds):
-            return tuple(seeds)
-        raise self._fail(
-            ("seeds",), f"seeds = {seeds!r} is not a number of seeds", "write seeds = 3 or seeds = [0, 1, 2]"
-        )
+            if seeds and len(set(seeds)) == len(seeds):
+                return tuple(seeds)
+            raise self._fail(("seeds",), f"seeds = {seeds!r} must name at least one seed, and each once")
+        hint = "write seeds = 3 or seeds = [0, 1, 2]"
+        raise self._fail(("seeds",), f"seeds = {seeds!r} is not a number of seeds", hint)
 
     def _known_keys(self, table: dict[str, Any], known: set[str], path: tuple[str | int, ...]) -> None:
         for key in table:
@@ -157,7 +157,8 @@ class SuiteReader:
         try:
             return Protocol.model_validate({**chosen.model_dump(), **changes})
         except ValidationError as error:
-            raise self._located(error) from error
+            # What is wrong with no field alone: steps too few for the checkpoints, or for the phases.
+            raise self._located(error, otherwise=tuple(changes)[:1]) from error
 
     def _tasks(self, data: dict[str, Any]) -> list[Task]:
         tasks = []
@@ -241,11 +242,13 @@ class SuiteReader:
         except ConfigError as error:
             raise self._fail((kind, name, error.field), error.problem, error.hint) from error
 
-    def _located(self, error: ValidationError, prefix: tuple[str | int, ...] = ()) -> SpecError:
+    def _located(
+        self, error: ValidationError, prefix: tuple[str | int, ...] = (), otherwise: tuple[str, ...] = ()
+    ) -> SpecError:
         first = error.errors()[0]
         path = (*prefix, *first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        return self._fail(path, f"{'.'.join(str(p) for p in path)}: {message}" if path else message)
+        return self._fail(path or otherwise, f"{'.'.join(str(p) for p in path)}: {message}" if path else message)
 
 
 def resource_path(target: str) -> Path:
