@@ -87,6 +87,23 @@ def test_a_label_map_is_checked_against_both_spaces() -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"wheel": {"b": 8}}, "wheel of 'b' is 8, not one of 0 to 7"),
+        ({"wheel": {"a": -1}}, "wheel of 'a' is -1"),
+        ({"polarity": {"a": 2}}, "polarity of 'a' is 2, not one of -1 to 1"),
+        ({"polarity": {"c": 1}}, "has no class"),
+    ],
+)
+def test_a_label_space_refuses_places_that_its_metrics_would_miscount(
+    place: dict[str, dict[str, int]], message: str
+) -> None:
+    # A wheel of eight places on which two classes are nine apart has a distance of -1.
+    with pytest.raises(ValidationError, match=message):
+        LabelSpace.model_validate({"name": "x", "classes": ("a", "b"), **place})
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"setting": "uc"}, "no phase may see a target"),

@@ -32,12 +32,18 @@ class LabelSpace(Value):
             raise ValueError(f"label space '{self.name}' needs at least two classes")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"label space '{self.name}' names a class twice")
-        for table in (self.polarity, self.wheel):
-            unknown = sorted(set(table) - set(self.classes))
-            if unknown:
-                raise ValueError(f"label space '{self.name}' has no class {unknown}")
+        self._check_places("polarity", self.polarity, range(-1, 2))
+        self._check_places("wheel", self.wheel, range(8))
         self._check_levels()
         return self
+
+    def _check_places(self, what: str, table: dict[str, int], allowed: range) -> None:
+        if unknown := sorted(set(table) - set(self.classes)):
+            raise ValueError(f"label space '{self.name}' has no class {unknown}")
+        for label, value in table.items():
+            if value not in allowed:
+                told = f"{what} of '{label}' is {value}, not one of {allowed[0]} to {allowed[-1]}"
+                raise ValueError(f"label space '{self.name}': {told}")
 
     def _check_levels(self) -> None:
         for level, table in self.levels.items():
