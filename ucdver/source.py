@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,7 @@ def source_sha256(found: Callable[..., Any]) -> str:
     It is read once, as soon as a method's class is loaded: a later edit is not what this process runs.
     """
     if found not in _KNOWN:
-        file = inspect.getsourcefile(found)
-        _KNOWN[found] = hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+        _KNOWN[found] = _sha256(inspect.getsourcefile(_written(found)))
     return _KNOWN[found]
 
 
@@ -33,4 +34,21 @@ def version_of(version: str, target: str, found: type) -> str:
 
 def local_sha256(target: str, load: Callable[[], Callable[..., Any]]) -> str:
     """Return the sha256 of `ucdver_local.py` where a target lies in it, which has no version to raise; else nothing."""
-    return source_sha256(load()) if target.partition(":")[0] == LOCAL_MODULE else ""
+    if target.partition(":")[0] != LOCAL_MODULE:
+        return ""
+    found = load()
+    try:
+        return source_sha256(found)
+    except TypeError:
+        # An instance with a `__call__`, or a function of C, which have no source to ask for.
+        return _sha256(sys.modules[LOCAL_MODULE].__file__)
+
+
+def _written(found: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what stands in the file below decorators, whose own code is another file's, and `functools.partial`."""
+    bare = inspect.unwrap(found)
+    return _written(bare.func) if isinstance(bare, functools.partial) else bare
+
+
+def _sha256(file: str | None) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -91,6 +91,25 @@ def test_an_edited_loader_draws_other_pictures(tmp_path: Path, home: Path) -> No
     assert drawings[0] == drawings[1] != drawings[2]
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "load = functools.cache(load)",
+        "load = torch.no_grad()(load)",
+        "load = functools.partial(functools.cache(load))",
+        "load = operator.attrgetter('name')",
+        "class Loader:\n    def __call__(self, root):\n        return None\nload = Loader()",
+    ],
+)
+def test_an_edit_is_seen_through_whatever_stands_around_a_loader(tmp_path: Path, home: Path, made: str) -> None:
+    drawings = []
+    for text in (DRAWN, f"{DRAWN}# an edit\n"):
+        (tmp_path / "ucdver_local.py").write_text(f"import functools, operator, torch\n{text}\n{made}\n")
+        reset()
+        drawings.append(drawing_sha256(load_registry(tmp_path).datasets.get("drawn_here")))
+    assert drawings[0] != drawings[1]
+
+
 def test_weights_that_were_replaced_since_the_plan_are_not_trained_with(
     tmp_path: Path, home: Path, plan: Callable[..., Plan]
 ) -> None:
