@@ -90,3 +90,78 @@ def test_an_error_of_the_method_says_in_which_line_it_is(faulty: Ucdver, monkeyp
     monkeypatch.setenv("UCDVER_TRACEBACK", "1")
     again = faulty("bench", "small.toml", "-m", "raising", "-j", "1", "--rerun", "failed")
     assert "Traceback (most recent call last)" in again.err and "in step" in again.err
+
+
+PLANNED = """\
+import ucdver
+from pydantic import model_validator
+
+
+class Config(ucdver.MethodConfig):
+    a: int = 1
+    b: int = 2
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.a == 0:
+            raise KeyError("zero")
+        if self.a > self.b:
+            raise ValueError("a is more than b")
+        return self
+
+
+class Mine(ucdver.Method):
+    Config = Config
+
+    def step(self, batch, progress):
+        raise NotImplementedError
+
+
+class Extras(Mine):
+    @classmethod
+    def needed_extras(cls, config):
+        return 1 / 0
+
+
+class Weights(Mine):
+    @classmethod
+    def weights_sha256(cls, config, *, fetch):
+        return 1 / 0
+
+
+class Nothing(Mine):
+    @classmethod
+    def weights_sha256(cls, config, *, fetch):
+        pass
+
+
+def unfit(task, recipe):
+    return 1 / 0
+
+
+@ucdver.hookimpl
+def ucdver_methods():
+    words = dict(version="1", settings=("uda",), summary="faulty")
+    found = [("mine", "Mine"), ("extras", "Extras"), ("weights", "Weights"), ("nothing", "Nothing")]
+    specs = [ucdver.MethodSpec(name=name, target=f"ucdver_local:{kind}", **words) for name, kind in found]
+    return [*specs, ucdver.MethodSpec(name="unfit", target="ucdver_local:Mine", unfit="ucdver_local:unfit", **words)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "says"),
+    [
+        ("mine", ("--set", "mine.a=0"), "method 'mine': its Config raised KeyError: 'zero'"),
+        ("mine", ("--set", "mine.a=3"), "method 'mine': a is more than b"),
+        ("extras", (), "method 'extras', needed_extras raised ZeroDivisionError: division by zero"),
+        ("weights", (), "method 'weights', weights_sha256 raised ZeroDivisionError: division by zero"),
+        ("nothing", (), "method 'nothing', weights_sha256 must return a text, not None"),
+        ("unfit", (), "method 'unfit', unfit raised ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_a_method_does_wrong_when_runs_are_planned_is_told_in_a_line(
+    ucdver: Ucdver, suite: Path, method: str, options: tuple[str, ...], says: str
+) -> None:
+    Path("ucdver_local.py").write_text(PLANNED)
+    done = ucdver("bench", "small.toml", "-m", method, *options)
+    assert done.code == 2 and done.err.splitlines()[-1].startswith(f"error: {says}")

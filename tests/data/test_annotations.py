@@ -139,6 +139,24 @@ def spec(name: str, *reads: str) -> AnnotatorSpec:
     )
 
 
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ("weights_sha256", "annotator 'width', weights_sha256 raised ZeroDivisionError"),
+        ("image_recipe", "annotator 'caption', image_recipe raised ZeroDivisionError"),
+        ("source_reads", "annotator 'width', source_reads raised ZeroDivisionError"),
+    ],
+)
+def test_what_an_annotator_raises_when_runs_are_planned_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, says: str
+) -> None:
+    held = annotators.catalog(tmp_path)
+    kind = annotators.Caption if part == "image_recipe" else annotators.Width
+    monkeypatch.setattr(kind, part, classmethod(lambda *given, **named: 1 / 0))
+    with pytest.raises(PluginError, match=says):
+        of(held).digest(says.split("'")[1], ["tiny"])
+
+
 def test_circles_and_misspelt_names_are_refused() -> None:
     circle = Annotators(
         annotators.registry([spec("a", "b"), spec("b", "image", "c"), spec("c", "a"), spec("d", "imag")]),

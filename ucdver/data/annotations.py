@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, get_args
 
 from ucdver.data.annotation_imports import Imports
 from ucdver.data.annotator import Annotator, AnnotatorConfig, SourceInput
+from ucdver.discovery import fenced
 from ucdver.errors import PluginError, suggestion
 from ucdver.registry import Registry, load_target
 from ucdver.source import version_of
@@ -86,7 +87,7 @@ class ResolvedAnnotator:
         self.config = resolve_annotator_config(registry, name, options)
         self.source_reads = _source_reads(name, self.made, self.config)
         looks = "image" in (*self.spec.reads, *self.source_reads)
-        self.recipe = self.made.image_recipe(self.config, image) if looks else None
+        self.recipe = self._image_recipe(image) if looks else None
         self.needs = needs_of(self.spec)
         self._fetch = fetch
 
@@ -100,7 +101,7 @@ class ResolvedAnnotator:
             "reads": sorted(self.spec.reads),
             "dtype": self.made.dtype if self.spec.kind == "tensor" else "text",
             "config": self.config.model_dump(mode="json"),
-            "weights": self.made.weights_sha256(self.config, fetch=self._fetch),
+            "weights": weights_hash(f"annotator '{self.spec.name}'", self._weights_sha256),
             "image": self.recipe.model_dump(mode="json") if self.recipe else None,
         }
         if self.source_reads:
@@ -108,10 +109,29 @@ class ResolvedAnnotator:
             declared["source_reads"] = sorted(self.source_reads)
         return sha256_of(declared)
 
+    def _weights_sha256(self) -> str:
+        return self.made.weights_sha256(self.config, fetch=self._fetch)
+
+    def _image_recipe(self, image: ImageRecipe) -> ImageRecipe:
+        owner = f"annotator '{self.spec.name}', image_recipe"
+        found = fenced(owner, lambda: self.made.image_recipe(self.config, image))
+        if not isinstance(found, ImageRecipe):
+            raise PluginError(f"{owner} must return an ImageRecipe, not {found!r}")
+        return found
+
+
+def weights_hash(owner: str, tell: Callable[[], str]) -> str:
+    """Return the hash that a plugin's `weights_sha256` gives; what it raises but a WeightsError is a PluginError."""
+    found = fenced(f"{owner}, weights_sha256", tell)
+    if not isinstance(found, str):
+        raise PluginError(f"{owner}, weights_sha256 must return a text, not {found!r}")
+    return found
+
 
 def _source_reads(name: str, made: type[Annotator], config: AnnotatorConfig) -> tuple[SourceInput, ...]:
     """Return what an annotator is shown of a task's sources, checked."""
-    found, known = made.source_reads(config), get_args(SourceInput)
+    found = fenced(f"annotator '{name}', source_reads", lambda: made.source_reads(config))
+    known = get_args(SourceInput)
     if not isinstance(found, tuple) or not set(found) <= set(known):
         raise PluginError(f"annotator '{name}': source_reads must return a tuple of {', '.join(known)}, not {found!r}")
     if found and made.see_sources is Annotator.see_sources:

@@ -8,12 +8,13 @@ from typing import Any
 
 from ucdver.backbones.build import check_backbone, edited_sha256, weights_sha256
 from ucdver.data.annotation_imports import Imports
-from ucdver.data.annotations import Annotators
+from ucdver.data.annotations import Annotators, weights_hash
 from ucdver.data.catalog import Catalog
 from ucdver.data.division import Division, divide_task
 from ucdver.data.drawing import drawing_sha256
 from ucdver.data.labels import label_source
 from ucdver.data.shown import shown_sources
+from ucdver.discovery import fenced
 from ucdver.errors import DataError, SpecError, WeightsError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry, load_callable
@@ -164,10 +165,10 @@ class _Planning:
     def _extras(self, method: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the annotations that a method needs, checked."""
         made, config = method_class(self.registry, method), resolve_config(self.registry, method, options)
-        names = made.needed_extras(config)
+        names = fenced(f"method '{method}', needed_extras", lambda: made.needed_extras(config))
         self.annotators.check_extras(method, names)
         read = {name: self.annotators.get(name).config for name in self.annotators.order(names)}
-        if misfit := made.extras_misfit(config, read):
+        if misfit := fenced(f"method '{method}', extras_misfit", lambda: made.extras_misfit(config, read)):
             raise SpecError(f"method '{method}': {misfit}", "give both the same options")
         return names
 
@@ -228,7 +229,8 @@ def _shared(task: Task, catalog: Catalog) -> int:
 
 def _own_weights(registry: Registry, method: str, options: Mapping[str, Any], fetch: bool) -> str:
     """Return the hash of what a method loads by itself; a WeightsError where that is not here and cannot be had."""
-    return method_class(registry, method).weights_sha256(resolve_config(registry, method, options), fetch=fetch)
+    made, config = method_class(registry, method), resolve_config(registry, method, options)
+    return weights_hash(f"method '{method}'", lambda: made.weights_sha256(config, fetch=fetch))
 
 
 def _not_applicable(suite: Suite, registry: Registry, name: str, task: Task) -> str:
@@ -242,5 +244,8 @@ def _not_applicable(suite: Suite, registry: Registry, name: str, task: Task) -> 
         return f"{name} is not defined for the backbone '{backbone}' (only for {', '.join(spec.backbones)})"
     if suite.recipe.precision == "float16" and method_class(registry, name).manual_optimisation:
         return f"{name} makes its own updates, without the scaled losses that float16 needs (bfloat16 needs none)"
-    reason = load_callable(spec.unfit, f"method '{name}'")(task, suite.recipe) if spec.unfit else ""
+    if not spec.unfit:
+        return ""
+    unfit = load_callable(spec.unfit, f"method '{name}'")
+    reason = fenced(f"method '{name}', unfit", lambda: unfit(task, suite.recipe))
     return f"{name} {reason}" if reason else ""

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ucdver.errors import ConfigError, suggestion
+from ucdver.discovery import attempt, reason
+from ucdver.errors import ConfigError, UcdverError, suggestion
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -30,13 +31,20 @@ def checked_options(owner: str, config: type[C], given: Mapping[str, Any]) -> C:
             raise ConfigError(f"{owner} has no option '{field}'", hint, field)
     if field := false_number(config, given):
         raise ConfigError(f"{owner}, option '{field}': {str(given[field]).lower()} is no number", "", field)
-    try:
-        return config.model_validate(dict(given))
-    except ValidationError as error:
+    made, error = attempt(lambda: config.model_validate(dict(given)))
+    if isinstance(error, ValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{owner}, option '{field}': {message}", "", field) from error
+        # Options that are wrong together are no one field's fault.
+        told = f"{owner}, option '{field}': {message}" if field else f"{owner}: {message}"
+        raise ConfigError(told, "", field) from error
+    if isinstance(error, UcdverError):
+        raise error
+    if error is not None:
+        # Of its own checks pydantic takes a ValueError and an AssertionError for a refusal, and lets the rest through.
+        raise ConfigError(f"{owner}: its Config raised {reason(error)}") from error
+    return made
 
 
 def false_number(model: type[BaseModel], given: Mapping[str, Any]) -> str:
