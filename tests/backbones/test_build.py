@@ -113,3 +113,21 @@ def test_checking_the_hub_fetches_nothing(registry: Registry, monkeypatch: pytes
 
     monkeypatch.setattr(timm_family, "hf_hub_download", None)
     check_backbone(registry, "resnet18@hub")
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ("operator:truth", "backbone family 'faulty' raised TypeError"),
+        ("nowhere_at_all:names", "backbone family 'faulty' cannot be loaded from 'nowhere_at_all:names'"),
+        ("math:pi", "'math:pi' is a float, not something to call"),
+    ],
+)
+def test_a_family_that_fails_hides_no_other(names: str, says: str) -> None:
+    words = {"target": "ucdver.backbones.timm_family:build", "weights": ("none",), "summary": "x", "family": True}
+    faulty = BackboneSpec.model_validate({"name": "faulty", "names": names, **words})
+    both = registry_of(faulty, *BACKBONES)
+    check_backbone(both, "resnet10t@none")
+    with pytest.raises(PluginError, match="there is no backbone 'resnet118'; did you mean 'resnet18'") as caught:
+        check_backbone(both, "resnet118@none")
+    assert says in caught.value.hint

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from ucdver.backbones.base import Backbone
+from ucdver.discovery import attempt, fenced, reason
 from ucdver.errors import PluginError, WeightsError, closest
 from ucdver.registry import Registry, load_callable
 from ucdver.source import local_sha256
@@ -85,16 +87,26 @@ def find_backbone(registry: Registry, name: str) -> BackboneSpec:
     for spec in exact:
         if spec.name == name:
             return spec
-    known = [spec.name for spec in exact]
+    known, faults = [spec.name for spec in exact], ""
     for spec in registry.backbones:
         if spec.family and spec.names is not None:
-            members = load_callable(spec.names, f"backbone family '{spec.name}'")()
+            members, error = attempt(functools.partial(family_names, spec), [])
             if name in members:
                 return spec
             known += members
+            # A family that fails hides none of the others; a name that is missed may have been its.
+            faults += f"; {reason(error)}" if error is not None else ""
     near = closest(name, known)
     hint = f"did you mean '{near}'? " if near else ""
-    raise PluginError(f"there is no backbone '{name}'", hint + "'ucdver list backbones' shows all of them")
+    raise PluginError(f"there is no backbone '{name}'", f"{hint}'ucdver list backbones' shows all of them{faults}")
+
+
+def family_names(spec: BackboneSpec) -> list[str]:
+    """Return the names that a family answers for; what its plugin raises is a PluginError that names it."""
+    assert spec.names is not None
+    owner = f"backbone family '{spec.name}'"
+    names = load_callable(spec.names, owner)
+    return fenced(owner, lambda: [str(name) for name in names()])
 
 
 def _check_source(spec: BackboneSpec, name: str, weights: str) -> None:

@@ -12,7 +12,7 @@ from ucdver.cli.listing import KINDS, catalogue_of
 from ucdver.cli.output import fact_lines, write_json
 from ucdver.errors import PluginError, SpecError
 from ucdver.plugins import load_registry
-from ucdver.registry import Registry, load_callable
+from ucdver.registry import Registry
 from ucdver.spec.plugin import AnnotatorSpec, BackboneSpec, DatasetSpec, MethodSpec
 from ucdver.spec.suite import Suite
 from ucdver.spec.suite_file import is_suite_file, load_suite, suite_folder
@@ -52,7 +52,9 @@ def _facts(registry: Registry, kind: str, name: str) -> dict[str, Any]:
     elif isinstance(spec, DatasetSpec):
         facts.update(_data_facts(registry, name))
     elif isinstance(spec, BackboneSpec) and spec.names is not None and spec.name == name:
-        facts["names"] = load_callable(spec.names, f"backbone '{name}'")()
+        from ucdver.backbones.build import family_names
+
+        facts["names"] = family_names(spec)
     elif catalogue is registry.suites:
         facts.update(_suite_facts(_checked_suite(registry, name)))
     return facts
