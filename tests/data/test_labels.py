@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from support import tiny_images
 
-from ucdver.data.labels import label_source, resolve_labels
+from ucdver.data.labels import label_source, resolve_labels, soft_labels
 from ucdver.data.manifest import Row
 from ucdver.errors import DataError, PluginError
 from ucdver.registry import Registry
@@ -90,3 +90,14 @@ def test_a_map_that_does_not_fit_is_refused() -> None:
     registry.label_maps.add("short", short, "test")
     with pytest.raises(DataError, match="'short' leaves out green, blue"):
         resolved(registry, task("tiny2", tiny="short"))
+
+
+def test_rows_that_were_read_with_a_class_that_is_gone_say_what_to_type() -> None:
+    # As after an edit of the plugin that declares the space: what is stored was checked against the one before.
+    registry, rows = tiny_images.registry(), [Row("0", "p", "plain", {"tiny3": "purple"})]
+    says = "read with a class 'purple', which label space 'tiny3' does not have; .*ucdver data add tiny --root"
+    with pytest.raises(DataError, match=says):
+        resolve_labels(rows, "tiny", task("tiny3"), registry)
+    voted = [Row("0", "p", "plain", {"tiny3": "red"}, soft={"tiny3": {"purple": 1.0}})]
+    with pytest.raises(DataError, match=says):
+        soft_labels(voted, "tiny", task("tiny3"), registry)

@@ -7,7 +7,7 @@ every target image does show one of the classes. Which class it shows decides no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +69,7 @@ def resolve_labels(
             label = reading.through.apply(label)
         if label is not None:
             kept.append(number)
-            labels.append(index[label])
+            labels.append(_place(index, label, dataset, space))
     return np.array(kept, dtype=np.int64), np.array(labels, dtype=np.int64)
 
 
@@ -88,10 +88,20 @@ def soft_labels(rows: Sequence[Row], dataset: str, task: Task, registry: Registr
         for name, share in row.soft.get(reading.space, {}).items():
             label = name if reading.through is None else reading.through.apply(name)
             if label is not None:
-                shares[index[label]] += share
+                shares[_place(index, label, dataset, space)] += share
         if shares.sum() > 0:
             found[number] = shares / shares.sum()
     return found
+
+
+def _place(index: Mapping[str, int], label: str, dataset: str, space: LabelSpace) -> int:
+    """Return the number of a class; rows were checked when they were read, and the space may be another by now."""
+    if label not in index:
+        problem = (
+            f"data set '{dataset}' was read with a class '{label}', which label space '{space.name}' does not have"
+        )
+        raise DataError(problem, f"read it anew: 'ucdver data add {dataset} --root DIR', with the plugins of its space")
+    return index[label]
 
 
 def _reading(dataset: str, task: Task, registry: Registry) -> _Reading:
