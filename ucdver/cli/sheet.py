@@ -9,12 +9,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ucdver.cli.look import Look
 from ucdver.data.catalog import Catalog
-from ucdver.data.decode import fit_image, open_image
+from ucdver.data.decode import open_image
+from ucdver.data.drawing import draw_row, open_loader
 from ucdver.data.hashing import file_part
 from ucdver.data.manifest import Row
 from ucdver.errors import SpecError
 from ucdver.files import atomic_path
-from ucdver.registry import load_callable
 from ucdver.spec.recipe import ImageRecipe
 
 _SIDE = 64
@@ -86,8 +86,8 @@ def row_drawer(catalog: Catalog, dataset: str, side: int = _SIDE) -> Callable[[R
     recipe = ImageRecipe(size=side)
     if spec.loader is None:
         return lambda row: open_image(root / file_part(row.path), recipe)
-    load = load_callable(spec.loader, f"the loader of dataset '{dataset}'")(root)
-    return lambda row: fit_image(load(row.path, recipe), recipe)
+    load = open_loader(spec, root)
+    return lambda row: draw_row(spec, load, row, recipe)
 
 
 def _check_name(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from filelock import FileLock
 from ucdver.data.manifest import Manifest, Row, file_part, hash_files, row_digest
 from ucdver.data.reading import Place, read_manifest
 from ucdver.data.scan import Progress
-from ucdver.errors import DataError, FetchError, PluginError
+from ucdver.discovery import attempt
+from ucdver.errors import DataError, FetchError, PluginError, UcdverError
 from ucdver.files import atomic_write_text
 from ucdver.registry import Registry, load_callable
 from ucdver.source import local_sha256
@@ -125,14 +126,20 @@ class Catalog:
         return Place(spec, root, self.folder(dataset))
 
     def read_rows(self, place: Place) -> list[Row]:
-        """Return what the data set's reader gives; what it stumbles over is a DataError."""
+        """Return what the data set's reader gives; what it stumbles over, or gives in place of rows, is a DataError."""
         spec = place.spec
         reader = load_callable(spec.reader, f"dataset '{spec.name}'")
-        try:
-            return list(reader(place.root, spec.options) if spec.options else reader(place.root))
-        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        given = (place.root, spec.options) if spec.options else (place.root,)
+        rows, error = attempt(lambda: list(reader(*given)), [])
+        if isinstance(error, UcdverError | MemoryError):
+            raise error
+        if error is not None:
             problem = f"data set '{spec.name}' cannot be read from {place.root}: {type(error).__name__}: {error}"
             raise DataError(problem, spec.obtain) from error
+        for row in rows:
+            if not isinstance(row, Row):
+                raise DataError(f"data set '{spec.name}': its reader gives a {type(row).__name__}, not a Row")
+        return rows
 
     @contextmanager
     def held(self, dataset: str) -> Iterator[None]:
@@ -229,7 +236,7 @@ class Catalog:
         temporary = final.with_name(f".tmp-{uuid.uuid4().hex}-{final.name}")
         temporary.mkdir()
         try:
-            load_callable(target, f"dataset '{spec.name}'")(temporary)
+            self._call_fetch(spec, load_callable(target, f"dataset '{spec.name}'"), temporary)
             if not any(temporary.iterdir()):
                 raise FetchError(f"data set '{spec.name}': fetching brought nothing", spec.obtain)
             temporary.replace(final)
@@ -237,6 +244,14 @@ class Catalog:
             raise FetchError(f"data set '{spec.name}' could not be fetched: {error}", spec.obtain) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _call_fetch(self, spec: DatasetSpec, fetch: Callable[[Path], None], folder: Path) -> None:
+        _, error = attempt(lambda: fetch(folder))
+        if isinstance(error, UcdverError | OSError | MemoryError):
+            raise error
+        if error is not None:
+            told = f"{type(error).__name__}: {error}"
+            raise FetchError(f"data set '{spec.name}' could not be fetched: {told}", spec.obtain) from error
 
 
 def _reader_sha256(spec: DatasetSpec) -> str:

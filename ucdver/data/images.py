@@ -14,13 +14,13 @@ from filelock import FileLock
 from PIL import Image
 
 from ucdver.data.catalog import Catalog, how_to_get
-from ucdver.data.decode import fit_image, open_image
-from ucdver.data.drawing import drawing_sha256
+from ucdver.data.decode import open_image
+from ucdver.data.drawing import draw_row, drawing_sha256, open_loader
 from ucdver.data.manifest import Manifest, Row, file_part, hash_files, hash_of, row_digest
 from ucdver.data.threads import in_threads
 from ucdver.errors import DataError
 from ucdver.files import atomic_path, reserve, sweep
-from ucdver.registry import Registry, load_callable
+from ucdver.registry import Registry
 from ucdver.spec.base import sha256_of
 from ucdver.spec.plugin import DatasetSpec
 from ucdver.spec.recipe import ImageRecipe
@@ -127,16 +127,8 @@ def _drawer(spec: DatasetSpec, manifest: Manifest, root: Path, rows: Sequence[Ro
     for row in rows:
         if row_digest(row, files[file_part(row.path)]) != manifest.digests[row.id]:
             raise _replaced(spec, root, root / file_part(row.path))
-    load = load_callable(spec.loader, f"the loader of dataset '{spec.name}'")(root)
-
-    def from_loader(row: Row) -> Image.Image:
-        try:
-            return fit_image(load(row.path, recipe), recipe)
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            problem = f"data set '{spec.name}': '{row.id}' cannot be drawn: {type(error).__name__}: {error}"
-            raise DataError(problem, "get the data again, or report it to the plugin's author") from error
-
-    return from_loader
+    load = open_loader(spec, root)
+    return lambda row: draw_row(spec, load, row, recipe)
 
 
 def _changed(spec: DatasetSpec, root: Path, problem: str) -> DataError:

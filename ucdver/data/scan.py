@@ -19,14 +19,14 @@ import PIL
 from PIL import Image
 
 from ucdver.data.decode import DECODE_VERSION, open_grey
-from ucdver.data.drawing import drawing_sha256
+from ucdver.data.drawing import drawing_sha256, open_loader
 from ucdver.data.hashing import PACKED_VERSION, hash_file
 from ucdver.data.paths import Found
 from ucdver.data.perceptual import HASH_VERSION, perceptual_hash
 from ucdver.data.scan_cache import Facts, ScanCache, Stamp
 from ucdver.data.threads import in_threads
+from ucdver.discovery import attempt
 from ucdver.errors import DataError
-from ucdver.registry import load_callable
 from ucdver.spec.plugin import DatasetSpec
 from ucdver.spec.recipe import ImageRecipe
 
@@ -154,25 +154,28 @@ class DrawnReader:
     """Draws the rows of a data set that has a loader; the hash is of the pixels.
 
     Raises:
-        PluginError: the loader cannot be imported.
+        PluginError: the loader cannot be imported, or opens nothing.
     """
 
     def __init__(self, spec: DatasetSpec, root: Path) -> None:
-        assert spec.loader is not None
-        self._draw: Callable[[str, ImageRecipe], Image.Image]
-        self._draw = load_callable(spec.loader, f"the loader of dataset '{spec.name}'")(root)
+        self._draw = open_loader(spec, root)
         self._recipe = ImageRecipe(size=_SIDE)
 
     def __call__(self, key: str) -> Facts:
         """Return the facts of the picture at a row's path; one that cannot be drawn has a `problem`."""
-        try:
-            picture = self._draw(key, self._recipe)
-            picture.load()
-            pixels = f"{picture.mode} {picture.size} ".encode() + picture.tobytes()
-            flat = picture.convert("RGBA") if picture.has_transparency_data else picture.convert("RGB")
-        except (OSError, ValueError, KeyError, IndexError, DataError) as error:
+        found, error = attempt(lambda: self._pixels(key))
+        if isinstance(error, MemoryError):
+            raise error
+        if error is not None:
             # Without a hash, so that it is not remembered: the fault may lie in what the loader reads or imports.
             return Facts("", problem=f"not drawn by its loader: {type(error).__name__}: {error}")
+        pixels, flat = found
         sheet = Image.new("RGBA", flat.size, "white")
         grey = Image.alpha_composite(sheet, flat.convert("RGBA")).convert("L")
         return Facts(hashlib.sha256(pixels).hexdigest(), phash=perceptual_hash(grey))
+
+    def _pixels(self, key: str) -> tuple[bytes, Image.Image]:
+        picture = self._draw(key, self._recipe)
+        picture.load()
+        pixels = f"{picture.mode} {picture.size} ".encode() + picture.tobytes()
+        return pixels, picture.convert("RGBA") if picture.has_transparency_data else picture.convert("RGB")
