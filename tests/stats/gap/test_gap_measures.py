@@ -90,6 +90,14 @@ def test_domains_far_apart_are_told_apart_and_sizes_do_not_matter() -> None:
     assert abs(uneven.mean) < 0.6
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
+def test_the_interval_of_the_a_distance_says_which_t_is_behind_it(shift: float) -> None:
+    found = proxy_a_distance(cloud(60, 6), cloud(60, 7, shift), repeats=10)
+    p = found.p_value()
+    assert found.df == 9 and found.low is not None and found.high is not None and p is not None
+    assert (p < 0.05) == (not found.low <= 0 <= found.high)
+
+
 def test_the_a_distance_grows_with_the_shift() -> None:
     found = [proxy_a_distance(cloud(150, 6), cloud(150, 7, shift)).mean for shift in (0.0, 0.5, 1.0, 2.0)]
     assert found == sorted(found)

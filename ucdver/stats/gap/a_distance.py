@@ -53,7 +53,7 @@ def proxy_a_distance(
     mean, std = float(np.mean(values)), float(np.std(values, ddof=1))
     spread = std * math.sqrt(1 / repeats + (1 - TRAIN) / TRAIN)
     half = float(stdtrit(repeats - 1, (1 + confidence) / 2)) * spread
-    return Interval(mean, mean - half, mean + half, std, repeats)
+    return Interval(mean, mean - half, mean + half, std, repeats, repeats - 1 if half else None)
 
 
 def _split(group: NDArray[np.intp], side: NDArray[np.int_], rng: np.random.Generator) -> NDArray[np.bool_]:
