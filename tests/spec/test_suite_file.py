@@ -184,6 +184,9 @@ def test_lines_of_dotted_and_quoted_keys() -> None:
     assert line_of(text, ("t", 1, "x")) == 8
     assert line_of(text, ("t", 1, "sub", "y")) == 10
     assert line_of(text, ("t", 1, "absent")) == 7
+    assert line_of('a = 1\n[m."x.y"]\nb = 1\n"c.d".e = 2\n', ("m", "x.y", "b")) == 3
+    assert line_of('a = 1\n[m."x.y"]\nb = 1\n"c.d".e = 2\n', ("m", "x.y", "c.d", "e")) == 4
+    assert line_of("a = 1\n[[split]]\nseed = 0\n", ("split",)) == 2
     assert line_of(text, ("absent",)) == 1
 
 

@@ -9,8 +9,12 @@ _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
 
 
+_PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+)")
+
+
 def _parts(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in dotted.split(".")]
+    # A dot within quotes is part of the name, as in [method."mine.v2"].
+    return ["".join(found) for found in _PART.findall(dotted)]
 
 
 def _located_keys(text: str) -> list[tuple[list[str | int], int]]:
@@ -53,7 +57,9 @@ def line_of(text: str, path: Sequence[str | int], mention: str = "") -> int:
             if here != wanted:
                 break
             shared += 1
-        if shared == len(location) and shared > depth:
+        # A table that stands in a list, where none belongs, is found by its name alone.
+        listed = shared == len(path) and location[shared:] == [0]
+        if (shared == len(location) or listed) and shared > depth:
             best, depth = number, shared
     if mention:
         for number, line in enumerate(text.splitlines()[best - 1 :], start=best):
