@@ -137,6 +137,9 @@ def load_target(target: str, owner: str) -> Any:
         near = closest(attribute, vars(module))
         hint = f"did you mean '{module_name}:{near}'?" if near else ""
         raise PluginError(f"{owner} cannot be loaded: module '{module_name}' has no '{attribute}'", hint) from None
+    except (Exception, SystemExit) as error:
+        # A package that imports its names when they are asked for, as ucdver does.
+        raise PluginError(f"{owner} cannot be loaded from '{target}': {type(error).__name__}: {error}") from error
 
 
 def load_callable(target: str, owner: str) -> Callable[..., Any]:

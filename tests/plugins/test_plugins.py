@@ -9,7 +9,7 @@ import pytest
 
 from ucdver.errors import PluginError
 from ucdver.plugins import command_makers, load_registry, notify, plugin_warnings, reset
-from ucdver.registry import BrokenPlugin, Registry
+from ucdver.registry import BrokenPlugin, Registry, load_target
 
 Add = Callable[[str, str], Path]
 
@@ -241,3 +241,11 @@ def test_commands_are_added_by_each_plugin_apart(add_distribution: Add) -> None:
     assert (maker.plugin, maker.distribution) == ("faulty", "faulty")
     with pytest.raises(ZeroDivisionError):
         maker.add(typer.Typer())
+
+
+@pytest.mark.parametrize("attribute", ["Absent", "Broken"])
+def test_a_target_of_a_package_that_imports_its_names_late_is_told(add_distribution: Add, attribute: str) -> None:
+    source = "def __getattr__(name):\n    raise {'Broken': ImportError}.get(name, AttributeError)('no such library')\n"
+    add_distribution("late", source)
+    with pytest.raises(PluginError, match=r"^method 'x' cannot be loaded"):
+        load_target(f"late:{attribute}", "method 'x'")
