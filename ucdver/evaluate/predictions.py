@@ -138,6 +138,8 @@ def read_predictions(path: Path) -> Predictions:
         if missing := [name for name in wanted if name not in names]:
             raise DataError(f"{path} has no column {', '.join(missing)}", _AGAIN)
         table = file.read(columns=[*wanted, "soft"] if "soft" in names else wanted)
+        _check_columns(table, path)
+        labels = table.column("label").cast(pa.int32()).to_numpy().astype(np.int32)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: {error}", _AGAIN) from error
     logits = _read_classes(table, path) if classes_only else _read_numbers(table, "logits", path)
@@ -148,11 +150,24 @@ def read_predictions(path: Path) -> Predictions:
         table.column("id").to_pylist(),
         table.column("split").to_pylist(),
         table.column("domain").to_pylist(),
-        table.column("label").to_numpy().astype(np.int32),
+        labels,
         logits,
         soft,
         classes_only,
     )
+
+
+def _check_columns(table: pa.Table, path: Path) -> None:
+    """Refuse values that would be read as others: a number cut to a class, a gap that moves the rows below it up."""
+    for field in table.schema:
+        if table.column(field.name).null_count:
+            raise DataError(f"{path}: the column {field.name} has rows without a value", _AGAIN)
+        if field.name in ("id", "split", "domain") and not pa.types.is_string(field.type):
+            raise DataError(f"{path}: the column {field.name} is {field.type}, not text", _AGAIN)
+        if field.name == "label" and not pa.types.is_integer(field.type):
+            raise DataError(f"{path}: the column label is {field.type}, not whole numbers", _AGAIN)
+        if pa.types.is_fixed_size_list(field.type) and not pa.types.is_floating(field.type.value_type):
+            raise DataError(f"{path}: the column {field.name} is of {field.type.value_type}, not numbers", _AGAIN)
 
 
 def _read_classes(table: pa.Table, path: Path) -> NDArray[np.float32]:
