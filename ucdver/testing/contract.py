@@ -45,15 +45,25 @@ MOST_ROUNDED = 0.05
 
 def same(a: Trained, b: Trained) -> list[str]:
     """Return what differs between two runs, bit by bit: weights, logits, outputs, scores; empty when nothing does."""
-    different = [name for name in a.state if not torch.equal(a.state[name], b.state[name])]
+    different = _apart(a.state, b.state)
     if a.predictions.ids != b.predictions.ids:
         return [*different, "the images predicted"]
     if not np.array_equal(a.predictions.logits, b.predictions.logits):
         different.append("the logits")
     if set(a.outputs) != set(b.outputs):
         return [*different, "what is saved at checkpoints"]
-    different += [name for name in a.outputs if not torch.equal(a.outputs[name], b.outputs[name])]
+    different += _apart(a.outputs, b.outputs)
     return [*different, *(f"the score of {rule}" for rule in a.scores if a.scores[rule] != b.scores.get(rule))]
+
+
+def _apart(some: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the tensors that one side lacks or that differ; NaN, as of what was never seen, is NaN."""
+
+    def alike(a: Tensor, b: Tensor) -> bool:
+        return a.dtype == b.dtype and a.shape == b.shape and bool(((a == b) | (a != a) & (b != b)).all())
+
+    names = dict.fromkeys((*some, *others))
+    return [name for name in names if name not in some or name not in others or not alike(some[name], others[name])]
 
 
 def check_method(
