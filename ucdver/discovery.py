@@ -106,8 +106,10 @@ def reason(error: BaseException | None) -> str:
     """Return one line: what was raised, and the last line of source outside the loader that led to it."""
     if error is None:
         return ""
+    # Of a plugin's own exception even the words may fail.
+    said, _ = attempt(lambda: str(error), "it cannot say what is wrong")
     # The address that pydantic appends to every fault helps nobody in a table.
-    text = " ".join(line for line in str(error).split("\n") if "errors.pydantic.dev" not in line)
+    text = " ".join(line for line in said.split("\n") if "errors.pydantic.dev" not in line)
     text = " ".join(text.split())
     if isinstance(error, PluginError):
         return text

@@ -63,6 +63,10 @@ def test_the_registry_is_built_once_and_anew_after_reset(add_distribution: Add) 
         ("def f(:", "SyntaxError"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         (
+            "class Mute(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Mute",
+            "Mute: it cannot say what",
+        ),
+        (
             method("x").replace("ucdver_methods", "ucdver_method"),
             "there is no hook 'ucdver_method': did you mean 'ucdver_methods'?",
         ),
