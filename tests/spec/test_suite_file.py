@@ -99,6 +99,8 @@ def test_a_suite_is_read(load: Callable[[str], Suite]) -> None:
         ("steps = 10", "\ncheckpoints = 500", 4, "300 steps have no 500 checkpoints"),
         ('protocol = "uda"\nsteps = 10', 'protocol = "sfda"\nsteps = 1', 3, "cannot be shared by 2 phases"),
         ("seeds = 2", "seeds = [0, 0]", 4, "each once"),
+        ("[recipe.optim]", "[split]\nfold = 1\n[recipe.optim]", 15, "fold is read with kind = 'grouped' alone"),
+        ("[recipe.optim]", "[split]\nkind = 'official'\nfolds = 5\n[recipe.optim]", 16, "the kind is 'official'"),
         ("seeds = 2", "seeds = []", 4, "at least one seed"),
         ("steps = 10", "steps = true", 3, "steps = true is no number"),
         ("steps = 10", "checkpoints = true", 3, "checkpoints = true is no number"),
@@ -128,6 +130,13 @@ def test_a_mistake_is_refused_with_its_line_and_the_nearest_name(
     assert f"mine.toml:{line}: " in str(caught.value)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_folds_of_groups_are_chosen(load: Callable[[str], Suite]) -> None:
+    grouped = "[split]\nfolds = 5\nfold = 4\n[recipe.optim]"
+    assert load(GOOD.replace('"uda"', '"uda_grouped"').replace("[recipe.optim]", grouped)).protocol.split.fold == 4
+    own = grouped.replace("folds", 'kind = "grouped"\nfolds')
+    assert load(GOOD.replace("[recipe.optim]", own)).protocol.split.folds == 5
 
 
 def test_what_is_no_toml_is_refused_with_its_place(load: Callable[[str], Suite]) -> None:

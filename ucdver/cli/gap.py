@@ -19,7 +19,8 @@ from ucdver.registry import Registry
 from ucdver.spec.base import first_fault
 from ucdver.spec.recipe import ImageRecipe, Recipe
 from ucdver.spec.suite import Suite
-from ucdver.spec.suite_file import load_suite, suite_folder
+from ucdver.spec.suite_file import load_suite
+from ucdver.spec.suite_place import suite_folder
 from ucdver.spec.task import Task
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from ucdver.plugins import load_registry
 from ucdver.registry import Registry
 from ucdver.spec.plugin import AnnotatorSpec, BackboneSpec, DatasetSpec, MethodSpec
 from ucdver.spec.suite import Suite
-from ucdver.spec.suite_file import is_suite_file, load_suite, suite_folder
+from ucdver.spec.suite_file import load_suite
+from ucdver.spec.suite_place import is_suite_file, suite_folder
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -29,7 +29,8 @@ from ucdver.runs.store import RunStore
 from ucdver.source import source_sha256
 from ucdver.spec.run import RunSpec
 from ucdver.spec.suite import Suite
-from ucdver.spec.suite_file import load_suite, suite_folder
+from ucdver.spec.suite_file import load_suite
+from ucdver.spec.suite_place import suite_folder
 from ucdver.train.loop import LoopOptions
 
 

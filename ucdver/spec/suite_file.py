@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ucdver.discovery import attempt, reason
 from ucdver.errors import ConfigError, DataError, PluginError, SpecError, suggestion
 from ucdver.registry import Registry
 from ucdver.spec.base import Value
@@ -18,6 +16,7 @@ from ucdver.spec.options import false_number
 from ucdver.spec.protocol import Protocol, SplitRule
 from ucdver.spec.recipe import AugmentRecipe, ImageRecipe, OptimRecipe, Recipe
 from ucdver.spec.suite import Suite
+from ucdver.spec.suite_place import suite_path
 from ucdver.spec.task import Task
 from ucdver.spec.toml_lines import line_of
 
@@ -154,6 +153,11 @@ class SuiteReader:
         if "split" in data:
             self._fits(data["split"], SplitRule, ("split",))
             changes["split"] = {**chosen.split.model_dump(), **data["split"]}
+            unread = next((key for key in ("folds", "fold") if key in data["split"]), "")
+            if unread and changes["split"]["kind"] != "grouped":
+                # Each fold would be another run with the same numbers, and the spread of the folds would be 0.
+                told = f"{unread} is read with kind = 'grouped' alone, and the kind is {changes['split']['kind']!r}"
+                raise self._fail(("split", unread), told, "add kind = 'grouped', or leave it out")
         try:
             return Protocol.model_validate({**chosen.model_dump(), **changes})
         except ValidationError as error:
@@ -249,41 +253,6 @@ class SuiteReader:
         path = (*prefix, *first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         return self._fail(path or otherwise, f"{'.'.join(str(p) for p in path)}: {message}" if path else message)
-
-
-def resource_path(target: str) -> Path:
-    """Return the file of "package:path/inside", a resource that a plugin ships; an absent one is a PluginError."""
-    package, _, inside = target.partition(":")
-    # To find a package inside another, that one is imported, and may raise anything.
-    spec, error = attempt(lambda: importlib.util.find_spec(package))
-    if error is not None:
-        hint = "reinstall the distribution that ships it"
-        raise PluginError(f"package '{package}' does not contain '{inside}': {reason(error)}", hint) from error
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / inside
-        if path.is_file():
-            return path
-    raise PluginError(f"package '{package}' does not contain '{inside}'", "reinstall the distribution that ships it")
-
-
-def is_suite_file(name_or_path: str) -> bool:
-    """Return whether a suite is named by the path of its TOML file."""
-    return name_or_path.endswith(".toml") or "/" in name_or_path
-
-
-def suite_folder(name_or_path: str) -> Path:
-    """Return where the `ucdver_local.py` of a suite is looked for: beside its file, else in the current folder."""
-    return Path(name_or_path).parent if is_suite_file(name_or_path) else Path.cwd()
-
-
-def suite_path(name_or_path: str, registry: Registry) -> Path:
-    """Return the TOML file of a registered suite or of a path."""
-    if is_suite_file(name_or_path):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise SpecError(f"there is no suite file {path}", "'ucdver list suites' shows those that are installed")
-        return path
-    return resource_path(registry.suites.get(name_or_path).resource)
 
 
 def load_suite(
