@@ -223,6 +223,13 @@ def test_naming_a_task_twice_is_naming_it_once(tmp_path: Path, home: Path) -> No
     assert len(restrict(suite(tmp_path), load_registry(), tasks=("one", "one")).tasks) == 1
 
 
+def test_another_protocol_with_more_phases_than_steps_is_refused(tmp_path: Path) -> None:
+    short = suite(tmp_path)
+    short = short.model_copy(update={"protocol": short.protocol.model_copy(update={"steps": 1})})
+    with pytest.raises(SpecError, match=r"--protocol sfda: 1 steps cannot be shared by 2 phases; raise steps"):
+        restrict(short, load_registry(), protocol="sfda")
+
+
 def test_another_protocol_keeps_the_budget_and_names_the_suite_after_it(tmp_path: Path, home: Path) -> None:
     cut = restrict(suite(tmp_path), load_registry(), protocol="uda_grouped")
     assert (cut.name, cut.protocol.id, cut.protocol.steps) == ("small+uda_grouped", "uda_grouped", 6)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from ucdver.errors import SpecError, suggestion
 from ucdver.methods.config import resolve_config
 from ucdver.registry import Registry
+from ucdver.spec.base import first_fault
+from ucdver.spec.protocol import Protocol
 from ucdver.spec.suite import Suite
 from ucdver.spec.task import Task
 
@@ -67,5 +71,9 @@ def chosen_tasks(suite: Suite, names: tuple[str, ...]) -> tuple[Task, ...]:
 
 def _under(suite: Suite, registry: Registry, protocol: str) -> Suite:
     budget = {"steps": suite.protocol.steps, "checkpoints": suite.protocol.checkpoints}
-    changed = registry.protocols.get(protocol).model_copy(update=budget)
+    try:
+        changed = Protocol.model_validate({**registry.protocols.get(protocol).model_dump(), **budget})
+    except ValidationError as error:
+        hint = "raise steps in the suite, or choose a protocol of fewer phases"
+        raise SpecError(f"--protocol {protocol}: {first_fault(error)}", hint) from error
     return suite.model_copy(update={"protocol": changed, "name": f"{suite.name}+{protocol}"})
