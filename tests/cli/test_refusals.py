@@ -63,6 +63,9 @@ def test_an_option_is_set_once_and_to_a_value_of_its_kind(ucdver: Ucdver, suite:
     twice = ("--set", "dann.trade_off=1", "--set", "dann.trade_off=2")
     assert "--set dann.trade_off is given twice" in refused(ucdver("bench", "toy", *twice))
     assert "true is no number" in refused(ucdver("bench", "toy", "-m", "dann", "--set", "dann.trade_off=true"))
+    shot = ("bench", "toy", "--protocol", "sfda", "-m", "shot", "--set")
+    assert "true is no number" in refused(ucdver(*shot, "shot.threshold=true"))
+    assert ucdver(*shot, "shot.threshold=none", "--dry-run").code == 0
     suite.write_text(suite.read_text() + "\n[method.source_only]\nfoo = 1\n")
     assert "has no option 'foo'" in refused(ucdver("show", "suite", "small.toml"))
 

@@ -56,5 +56,11 @@ def false_number(model: type[BaseModel], given: Mapping[str, Any]) -> str:
 
 
 def _is_number(annotation: Any) -> bool:
-    kinds = {annotation, *(type(arg) if isinstance(arg, int | float) else arg for arg in get_args(annotation))}
+    # As deep as a choice between a bounded number and words; what bounds it need not be hashable.
+    within = [kind for arg in (annotation, *get_args(annotation)) for kind in (arg, *get_args(arg))]
+    kinds = {type(kind) if isinstance(kind, int | float) else kind for kind in within if _is_kind(kind)}
     return bool(kinds & {int, float}) and bool not in kinds
+
+
+def _is_kind(found: Any) -> bool:
+    return isinstance(found, type | int | float)
