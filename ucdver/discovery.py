@@ -102,14 +102,28 @@ def fenced(owner: str, call: Callable[[], T], hint: str = "") -> T:
     raise PluginError(f"{owner} raised {reason(error)}", hint) from error
 
 
+def worded(
+    kind: type[UcdverError],
+    problem: str,
+    call: Callable[[], T],
+    hint: str = "",
+    passed: tuple[type[BaseException], ...] = (MemoryError,),
+) -> T:
+    """Call a plugin's code; what it raises, but for errors in words and those `passed`, is a `kind` with `problem`."""
+    found, error = attempt(call)
+    if error is None:
+        return found
+    if isinstance(error, (UcdverError, *passed)):
+        raise error
+    raise kind(f"{problem}: {type(error).__name__}: {_said(error)}", hint) from error
+
+
 def reason(error: BaseException | None) -> str:
     """Return one line: what was raised, and the last line of source outside the loader that led to it."""
     if error is None:
         return ""
-    # Of a plugin's own exception even the words may fail.
-    said, _ = attempt(lambda: str(error), "it cannot say what is wrong")
     # The address that pydantic appends to every fault helps nobody in a table.
-    text = " ".join(line for line in said.split("\n") if "errors.pydantic.dev" not in line)
+    text = " ".join(line for line in _said(error).split("\n") if "errors.pydantic.dev" not in line)
     text = " ".join(text.split())
     if isinstance(error, PluginError):
         return text
@@ -117,6 +131,12 @@ def reason(error: BaseException | None) -> str:
     own = {__file__, importlib.__file__, importlib.metadata.__file__}
     place = next((f" ({f.filename}:{f.lineno})" for f in reversed(frames) if f.filename not in own), "")
     return f"{type(error).__name__}: {text}" + ("" if isinstance(error, SyntaxError) else place)
+
+
+def _said(error: BaseException) -> str:
+    # Of a plugin's own exception even the words may fail.
+    said, _ = attempt(lambda: str(error), "it cannot say what is wrong")
+    return said
 
 
 def _entry_points() -> tuple[list[Candidate], tuple[BrokenPlugin, ...]]:

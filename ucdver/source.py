@@ -1,4 +1,4 @@
-"""The version of what a plugin hands over as a class, and the hash of the file that defines it."""
+"""The version of what a plugin hands over as a class, and hashes of the file that defines it and of its weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ucdver.discovery import LOCAL_MODULE
+from ucdver.discovery import LOCAL_MODULE, fenced
+from ucdver.errors import PluginError
 
 _KNOWN: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()
 
@@ -42,6 +43,14 @@ def local_sha256(target: str, load: Callable[[], Callable[..., Any]]) -> str:
     except TypeError:
         # An instance with a `__call__`, or a function of C, which have no source to ask for.
         return _sha256(sys.modules[LOCAL_MODULE].__file__)
+
+
+def weights_hash(owner: str, tell: Callable[[], str]) -> str:
+    """Return the hash that a plugin's `weights_sha256` gives; what it raises but a WeightsError is a PluginError."""
+    found = fenced(f"{owner}, weights_sha256", tell)
+    if not isinstance(found, str):
+        raise PluginError(f"{owner}, weights_sha256 must return a text, not {found!r}")
+    return found
 
 
 def _written(found: Callable[..., Any]) -> Callable[..., Any]:

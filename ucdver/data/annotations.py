@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, get_args
 
@@ -11,7 +11,7 @@ from ucdver.data.annotator import Annotator, AnnotatorConfig, SourceInput
 from ucdver.discovery import fenced
 from ucdver.errors import PluginError, suggestion
 from ucdver.registry import Registry, load_target
-from ucdver.source import version_of
+from ucdver.source import version_of, weights_hash
 from ucdver.spec.base import canonical_json, sha256_of
 from ucdver.spec.options import checked_options
 from ucdver.spec.plugin import INPUTS, AnnotatorSpec
@@ -118,14 +118,6 @@ class ResolvedAnnotator:
         if not isinstance(found, ImageRecipe):
             raise PluginError(f"{owner} must return an ImageRecipe, not {found!r}")
         return found
-
-
-def weights_hash(owner: str, tell: Callable[[], str]) -> str:
-    """Return the hash that a plugin's `weights_sha256` gives; what it raises but a WeightsError is a PluginError."""
-    found = fenced(f"{owner}, weights_sha256", tell)
-    if not isinstance(found, str):
-        raise PluginError(f"{owner}, weights_sha256 must return a text, not {found!r}")
-    return found
 
 
 def _source_reads(name: str, made: type[Annotator], config: AnnotatorConfig) -> tuple[SourceInput, ...]:

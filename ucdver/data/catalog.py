@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock
 
 from ucdver.data.manifest import Manifest, Row, file_part, hash_files, row_digest
 from ucdver.data.reading import Place, read_manifest
 from ucdver.data.scan import Progress
-from ucdver.discovery import attempt
-from ucdver.errors import DataError, FetchError, PluginError, UcdverError
+from ucdver.discovery import worded
+from ucdver.errors import DataError, FetchError, PluginError
 from ucdver.files import atomic_write_text
 from ucdver.registry import Registry, load_callable
 from ucdver.source import local_sha256
@@ -130,12 +130,8 @@ class Catalog:
         spec = place.spec
         reader = load_callable(spec.reader, f"dataset '{spec.name}'")
         given = (place.root, spec.options) if spec.options else (place.root,)
-        rows, error = attempt(lambda: list(reader(*given)), [])
-        if isinstance(error, UcdverError | MemoryError):
-            raise error
-        if error is not None:
-            problem = f"data set '{spec.name}' cannot be read from {place.root}: {type(error).__name__}: {error}"
-            raise DataError(problem, spec.obtain) from error
+        problem = f"data set '{spec.name}' cannot be read from {place.root}"
+        rows: list[Any] = worded(DataError, problem, lambda: list(reader(*given)), spec.obtain)
         for row in rows:
             if not isinstance(row, Row):
                 raise DataError(f"data set '{spec.name}': its reader gives a {type(row).__name__}, not a Row")
@@ -236,7 +232,9 @@ class Catalog:
         temporary = final.with_name(f".tmp-{uuid.uuid4().hex}-{final.name}")
         temporary.mkdir()
         try:
-            self._call_fetch(spec, load_callable(target, f"dataset '{spec.name}'"), temporary)
+            fetch = load_callable(target, f"dataset '{spec.name}'")
+            problem = f"data set '{spec.name}' could not be fetched"
+            worded(FetchError, problem, lambda: fetch(temporary), spec.obtain, passed=(OSError, MemoryError))
             if not any(temporary.iterdir()):
                 raise FetchError(f"data set '{spec.name}': fetching brought nothing", spec.obtain)
             temporary.replace(final)
@@ -244,14 +242,6 @@ class Catalog:
             raise FetchError(f"data set '{spec.name}' could not be fetched: {error}", spec.obtain) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-    def _call_fetch(self, spec: DatasetSpec, fetch: Callable[[Path], None], folder: Path) -> None:
-        _, error = attempt(lambda: fetch(folder))
-        if isinstance(error, UcdverError | OSError | MemoryError):
-            raise error
-        if error is not None:
-            told = f"{type(error).__name__}: {error}"
-            raise FetchError(f"data set '{spec.name}' could not be fetched: {told}", spec.obtain) from error
 
 
 def _reader_sha256(spec: DatasetSpec) -> str:

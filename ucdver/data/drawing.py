@@ -9,8 +9,8 @@ from PIL import Image
 
 from ucdver.data.decode import DECODE_VERSION, fit_image
 from ucdver.data.manifest import Row
-from ucdver.discovery import attempt, fenced
-from ucdver.errors import DataError, PluginError, UcdverError
+from ucdver.discovery import fenced, worded
+from ucdver.errors import DataError, PluginError
 from ucdver.registry import load_callable
 from ucdver.source import local_sha256
 from ucdver.spec.base import sha256_of
@@ -44,10 +44,6 @@ def open_loader(spec: DatasetSpec, root: Path) -> Loader:
 
 def draw_row(spec: DatasetSpec, load: Loader, row: Row, recipe: ImageRecipe) -> Image.Image:
     """Return a row's picture, fitted; whatever the loader raises or returns instead of one is a DataError."""
-    found, error = attempt(lambda: fit_image(load(row.path, recipe), recipe))
-    if error is None:
-        return found
-    if isinstance(error, UcdverError | MemoryError):
-        raise error
-    problem = f"data set '{spec.name}': '{row.id}' cannot be drawn: {type(error).__name__}: {error}"
-    raise DataError(problem, "get the data again, or report it to the plugin's author") from error
+    problem = f"data set '{spec.name}': '{row.id}' cannot be drawn"
+    hint = "get the data again, or report it to the plugin's author"
+    return worded(DataError, problem, lambda: fit_image(load(row.path, recipe), recipe), hint)

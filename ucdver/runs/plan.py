@@ -8,7 +8,7 @@ from typing import Any
 
 from ucdver.backbones.build import check_backbone, edited_sha256, weights_sha256
 from ucdver.data.annotation_imports import Imports
-from ucdver.data.annotations import Annotators, weights_hash
+from ucdver.data.annotations import Annotators
 from ucdver.data.catalog import Catalog
 from ucdver.data.division import Division, divide_task
 from ucdver.data.drawing import drawing_sha256
@@ -19,7 +19,7 @@ from ucdver.errors import DataError, SpecError, WeightsError
 from ucdver.methods.config import method_class, resolve_config
 from ucdver.registry import Registry, load_callable
 from ucdver.runs.absent import absent_datasets, part_absent_targets, what_lacks
-from ucdver.source import version_of
+from ucdver.source import version_of, weights_hash
 from ucdver.spec.base import sha256_of
 from ucdver.spec.run import MethodChoice, RunSpec
 from ucdver.spec.suite import PlanEntry, Suite, SuitePlan

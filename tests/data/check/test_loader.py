@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
+import pytest
 from support import tiny_images
 from support.checks import kinds
 
@@ -63,7 +65,10 @@ def ucdver_datasets():
 """
 
 
-def test_a_loader_that_was_mended_is_asked_again_and_one_edited_too(tmp_path: Path) -> None:
+def test_a_loader_that_was_mended_is_asked_again_and_one_edited_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     root = tmp_path / "data"
     root.mkdir()
     (root / "all.bin").write_bytes(b"all")
