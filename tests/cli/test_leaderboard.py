@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.fake_runs import make_predictions, make_run_spec, write_fake_runs
 
 from ucdver.spec.run import RunRecord
@@ -44,3 +45,21 @@ def test_the_ending_of_a_file_says_its_format_and_one_of_none_is_refused(ucdver:
     assert ucdver("leaderboard", "--format", "csv", "-o", "out.xlsx").code == 0
     assert ucdver("leaderboard", "-o", "plain").code == 0
     assert "is a folder" in ucdver("leaderboard", "-o", "runs").err
+
+
+def test_differences_over_images_have_signs_stars_and_gaps_and_say_what_they_mean(
+    ucdver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {"source_only": [[4], [10], [9]], "mine": [[20], [9], [9]], "gone": [["failed"], [10], [9]]}
+    write_fake_runs(Path("runs"), scores, oracles=["mine"])
+    monkeypatch.setenv("COLUMNS", "70")
+    shown = ucdver("leaderboard", "--per-image")
+    assert shown.code == 0
+    first, second = (line.split("  ") for line in shown.out.splitlines() if line.startswith("mine"))
+    assert first[0] == "mine (oracle)" and first[1].startswith("+80.0 [+") and first[1].endswith("]*")
+    assert first[2].startswith("-5.0 [-15.0, ") and first[2].endswith("0.0]") and second[1] == "+0.0 [+0.0, +0.0]"
+    assert any(line.startswith("gone") and "–" in line for line in shown.out.splitlines())
+    assert "T1 (20)" in shown.out and "–: one of the two lacks a seed there" in shown.out
+    assert "over 1 seed;" in shown.out and max(map(len, shown.out.splitlines())) <= 70
+    refused = ucdver("leaderboard", "--per-image", "--against", "mime")
+    assert refused.code == 2 and "mine" in refused.err

@@ -70,5 +70,8 @@ def test_options_that_would_be_passed_over_are_refused(ucdver: Ucdver) -> None:
     alone = ucdver("bench", "small.toml", "--by", "snd")
     assert alone.code == 2 and "add --tune N" in alone.err
     for option in (("--metric", "nll"), ("--selection", "snd"), ("--format", "json"), ("-o", "x.json")):
-        refused = ucdver("leaderboard", "--per-class", *option)
-        assert refused.code == 2 and f"without {option[0]}" in refused.err
+        for table in ("--per-class", "--per-image"):
+            refused = ucdver("leaderboard", table, *option)
+            assert refused.code == 2 and f"{table} prints" in refused.err and f"without {option[0]}" in refused.err
+    refused = ucdver("leaderboard", "--per-class", "--per-image")
+    assert refused.code == 2 and "without --per-image" in refused.err

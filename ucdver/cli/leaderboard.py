@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ucdver.cli.output import say, write_table
+from ucdver.cli.per_image import print_differences
 from ucdver.discovery import fenced
 from ucdver.errors import SpecError
 from ucdver.files import atomic_write_text
@@ -19,6 +20,7 @@ from ucdver.report.comparison_text import WRITERS
 from ucdver.report.format import ORACLE, one_line
 from ucdver.report.leaderboard import build_leaderboard, oracle_methods
 from ucdver.report.per_class import per_class, unlike
+from ucdver.report.per_image import per_image
 from ucdver.runs.store import RunStore
 from ucdver.spec.plugin import ExporterSpec
 
@@ -45,6 +47,10 @@ def leaderboard(
         typer.Option("--against", metavar="METHOD", help="Compare with this method; default: source_only."),
     ] = None,
     by_class: Annotated[bool, typer.Option("--per-class", help="Show the recall of each class instead.")] = False,
+    by_image: Annotated[
+        bool,
+        typer.Option("--per-image", help="Show differences on each test set instead, with intervals over its images."),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file, not to stdout.")
     ] = None,
@@ -53,10 +59,15 @@ def leaderboard(
     registry = load_registry(Path.cwd())
     exporter = _exporter(registry, format_name, output)
     store = RunStore(runs)
-    if by_class:
+    if by_class or by_image:
         rule = None if selection == "last" else selection
-        _alone({"--metric": metric, "--against": against, "-o": output, "--selection": rule, "--format": format_name})
-        _print_classes(store, registry, suite)
+        others = {"--metric": metric, "-o": output, "--selection": rule, "--format": format_name}
+        if by_class:
+            _alone("--per-class", "recalls", {**others, "--against": against, "--per-image": by_image or None})
+            _print_classes(store, registry, suite)
+        else:
+            _alone("--per-image", "differences of accuracy", others)
+            print_differences(per_image(store, registry, store.plan(suite), against))
         return
     if selection == ALL or "," in selection:
         text = _compared(store, registry, suite, metric, selection, against, exporter.name)
@@ -68,11 +79,11 @@ def leaderboard(
     _write(text, output, exporter.suffix)
 
 
-def _alone(others: Mapping[str, object]) -> None:
-    """Refuse options beside --per-class that it would pass over."""
+def _alone(option: str, what: str, others: Mapping[str, object]) -> None:
+    """Refuse options beside one with a table of its own, which would pass over them."""
     given = [name for name, value in others.items() if value is not None]
     if given:
-        raise SpecError(f"--per-class prints recalls at the last step as a table, without {given[0]}", "drop one")
+        raise SpecError(f"{option} prints {what} at the last step as a table, without {given[0]}", "drop one")
 
 
 def _exporter(registry: Registry, name: str | None, output: Path | None) -> ExporterSpec:
