@@ -36,27 +36,28 @@ class DepthwiseConv2d(nn.Conv2d):
         return super().forward(images)
 
     def _on_small_map(self, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
-        weight, pads = self.weight, [0, 0, 0, 0]
-        for axis, size in ((2, height), (3, width)):
-            kernel = weight.shape[axis]
-            reach = min(kernel // 2, size - 1)
-            weight = weight.narrow(axis, kernel // 2 - reach, 2 * reach + 1)
-            # Up to a whole number of blocks, with taps of zero that read padding.
-            more = -(2 * reach + 1) % _BLOCK
-            side = 2 * (3 - axis)
-            pads[side : side + 2] = reach, reach + more
-            weight = F.pad(weight, (0, more) if axis == 3 else (0, 0, 0, more))
-        padded = F.pad(images, pads)
+        (top, rows), (left, columns) = (self._reach(images, axis) for axis in (2, 3))
+        weight = self.weight[:, :, rows, columns]
+        # Up to a whole number of blocks, with taps of zero that read padding.
+        weight = F.pad(weight, (0, -weight.shape[3] % _BLOCK, 0, -weight.shape[2] % _BLOCK))
         total = None
-        for top in range(0, weight.shape[2], _BLOCK):
-            for left in range(0, weight.shape[3], _BLOCK):
-                part = padded[:, :, top : top + height + _BLOCK - 1, left : left + width + _BLOCK - 1]
-                block = weight[:, :, top : top + _BLOCK, left : left + _BLOCK]
+        for down in range(0, weight.shape[2], _BLOCK):
+            for right in range(0, weight.shape[3], _BLOCK):
+                # Padded (or cropped) anew for each block: a part of one padded map costs three times the time, since
+                # its gradient is as large as that map and mostly zeros.
+                x, y = left - right, top - down
+                part = F.pad(images, (x, _BLOCK - 1 - x, y, _BLOCK - 1 - y))
+                block = weight[:, :, down : down + _BLOCK, right : right + _BLOCK]
                 made = F.conv2d(part, block, self.bias if total is None else None, groups=self.groups)
                 total = made if total is None else total + made
         assert total is not None
         return total
+
+    def _reach(self, images: Tensor, axis: int) -> tuple[int, slice]:
+        """Return how far taps that meet the map reach from the middle of the kernel, and which they are."""
+        middle = self.weight.shape[axis] // 2
+        reach = min(middle, images.shape[axis] - 1)
+        return reach, slice(middle - reach, middle + reach + 1)
 
 
 def replace_depthwise(body: nn.Module) -> None:
