@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
-from collections.abc import Sequence
 
 import typer
 
 from ucdver.cli.output import table_lines
 from ucdver.report.board import Column
 from ucdver.report.footnotes import standing
-from ucdver.report.format import NONE, column_blocks, column_label, method_label, one_line, score_text, title
+from ucdver.report.format import NONE, column_blocks, column_label, method_label, one_line, signed_text, title, wrapped
 from ucdver.report.per_image import ImageDifferences
 from ucdver.spec.plugin import MetricSpec
 from ucdver.stats.paired import PairedDifference
@@ -27,7 +25,7 @@ def print_differences(found: ImageDifferences) -> None:
     rows = {method_label(board, m): [_field(d, board.metric) for d in row] for m, row in found.rows.items()}
     typer.echo(title(board))
     typer.echo(f"{board.metric.name} less that of {one_line(board.reference)}, in points")
-    widths = [max(len(text) for text in (head, *fields)) for head, *fields in _columns(heads, list(rows.values()))]
+    widths = [max(len(text) for text in (head, *fields)) for head, *fields in zip(heads, *rows.values(), strict=True)]
     room = chars - max((len(label) for label in rows), default=0) - _GAP
     for block in column_blocks(widths, room, _GAP):
         body = [[label, *(fields[i] for i in block)] for label, fields in rows.items()]
@@ -36,12 +34,8 @@ def print_differences(found: ImageDifferences) -> None:
             typer.echo(line)
     typer.echo()
     for note in (*_notes(found), *standing(board)):
-        for line in textwrap.wrap(one_line(note, 2000), chars, break_long_words=False, break_on_hyphens=False):
+        for line in wrapped(one_line(note, 2000), chars):
             typer.echo(line)
-
-
-def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    return list(zip(heads, *rows, strict=True))
 
 
 def _heading(found: ImageDifferences, column: Column) -> str:
@@ -53,16 +47,11 @@ def _field(difference: PairedDifference | None, metric: MetricSpec) -> str:
     """Return "+3.5 [-1.8, +8.9]", with a star where the interval leaves zero out."""
     if difference is None:
         return NONE
-    mean = _signed(difference.difference, metric)
+    mean = signed_text(difference.difference, metric)
     if difference.low is None or difference.high is None:
         return mean
     star = "*" if difference.low > 0 or difference.high < 0 else ""
-    return f"{mean} [{_signed(difference.low, metric)}, {_signed(difference.high, metric)}]{star}"
-
-
-def _signed(value: float, metric: MetricSpec) -> str:
-    text = score_text(value, metric)
-    return text if text.startswith("-") else f"+{text}"
+    return f"{mean} [{signed_text(difference.low, metric)}, {signed_text(difference.high, metric)}]{star}"
 
 
 def _notes(found: ImageDifferences) -> tuple[str, ...]:
@@ -73,6 +62,6 @@ def _notes(found: ImageDifferences) -> tuple[str, ...]:
         f"seed{'s' if seeds != 1 else ''}; in brackets, the {100 * found.board.confidence:g} % percentile interval of "
         "a bootstrap that draws a task's images anew, for both methods the same ones. It speaks of other images like "
         "these and not of other seeds; it is too narrow where images are few or resemble one another.",
-        "*: the interval leaves zero out. Each speaks for itself: of twenty without a difference, one has a star.",
+        "*: the interval leaves zero out. Each speaks for itself: about one of twenty without a difference has one.",
         *([gap] if any(None in row for row in found.rows.values()) else []),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -21,6 +20,7 @@ from ucdver.report.format import (
     metric_label,
     one_line,
     title,
+    wrapped,
 )
 from ucdver.report.markdown import escape
 
@@ -74,13 +74,8 @@ def as_table(found: Comparison) -> str:
         chosen = [0, *(number + 1 for number in block)]
         rows = [_GAP.join(_aligned([line[i] for i in chosen], [widths[i] for i in chosen])).rstrip() for line in lines]
         text += ["", rows[0], "─" * max(len(row) for row in rows), *rows[1:]]
-    text += ["", *(wrapped for note in notes(found) for wrapped in _wrapped(note, max(chars, 20)))]
+    text += ["", *(line for note in notes(found) for line in wrapped(note, max(chars, 20)))]
     return "\n".join(text) + "\n"
-
-
-def _wrapped(note: str, width: int) -> list[str]:
-    # What is to be typed is never broken.
-    return textwrap.wrap(note, width, break_long_words=False, break_on_hyphens=False)
 
 
 def as_markdown(found: Comparison) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,11 @@ def one_line(text: str, limit: int = 600) -> str:
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
+def wrapped(note: str, width: int) -> list[str]:
+    """Return a note in lines of `width` characters; what is to be typed is never broken."""
+    return textwrap.wrap(note, width, break_long_words=False, break_on_hyphens=False)
+
+
 def column_blocks(widths: Sequence[int], room: int, gap: int) -> list[list[int]]:
     """Return column numbers in blocks that fit into `room` characters each, `gap` between two; at least one a block."""
     blocks: list[list[int]] = [[]]
@@ -70,7 +76,15 @@ def interval_text(interval: Interval, metric: MetricSpec) -> str:
 
 def difference_text(interval: Interval, metric: MetricSpec) -> str:
     """Return "+2.1 ± 0.8": a difference with its sign."""
-    text = interval_text(interval, metric)
+    return _with_sign(interval_text(interval, metric))
+
+
+def signed_text(value: float, metric: MetricSpec) -> str:
+    """Return "+2.1": a score with its sign."""
+    return _with_sign(score_text(value, metric))
+
+
+def _with_sign(text: str) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
