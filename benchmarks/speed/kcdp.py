@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,20 @@ SMALL = "emoji_small"
 EXPERTS = ((1024 + 256, 128), (2048 + 32, 64))
 
 
-def seconds(work: Callable[[], object], repeat: int) -> float:
-    """Return the least processor time of `repeat` calls, after one that is not counted."""
-    work()
-    found = []
-    for _ in range(repeat):
-        started = time.process_time()
+def seconds(works: Sequence[Callable[[], object]], repeat: int) -> list[float]:
+    """Return the least processor time of `repeat` calls of each, after one that is not counted.
+
+    They take turns: a shared machine is slow for minutes at times, and would be so for one of them alone.
+    """
+    for work in works:
         work()
-        found.append(time.process_time() - started)
-    return min(found)
+    found: list[list[float]] = [[] for _ in works]
+    for _ in range(repeat):
+        for work, times in zip(works, found, strict=True):
+            started = time.process_time()
+            work()
+            times.append(time.process_time() - started)
+    return [min(times) for times in found]
 
 
 def write_quarter(folder: Path) -> None:
@@ -120,16 +126,16 @@ def frozen(model: str, side: int, count: int, repeat: int) -> None:
     rows = torch.cat([torch.cat([level.flatten(1) for level in part], dim=1) for part in parts])
     given = {"kcdp_small_knowledge": known}
     cached = {**given, "kcdp_small_features": rows.half().float()}
-    losses = []
-    times = []
+    losses, works = [], []
     for extras, is_cached in ((given, False), (cached, True)):
         made = method(model, extras, cached=is_cached, size=side)
-        optimiser = optimiser_of(made)
-        losses.append(epoch(made, optimiser, images, extras))
-        times.append(seconds(lambda m=made, o=optimiser, e=extras: epoch(m, o, images, e), repeat))  # type: ignore[misc]
+        again = partial(epoch, made, optimiser_of(made), images, extras)
+        losses.append(again())
+        works.append(again)
+    slow, fast = seconds(works, repeat)
     apart = max(abs(a - b) for a, b in zip(*losses, strict=True))
-    print(f"frozen: U-Net in the step {times[0]:.2f} s an epoch of {count}, cached {times[1]:.3f} s: ", end="")
-    print(f"{times[0] / times[1]:.1f} times as fast; losses {apart:.1e} apart")
+    print(f"frozen: U-Net in the step {slow:.2f} s an epoch of {count}, cached {fast:.3f} s: ", end="")
+    print(f"{slow / fast:.1f} times as fast; losses {apart:.1e} apart")
 
 
 def lora(model: str, side: int, count: int, repeat: int) -> None:
@@ -152,8 +158,7 @@ def lora(model: str, side: int, count: int, repeat: int) -> None:
             encoder.encode(captions(count))
         epoch(encoding, slow_one, images, given, count)
 
-    slow = seconds(in_step, repeat)
-    fast = seconds(lambda: epoch(trained, fast_one, images, cached, count), repeat)
+    slow, fast = seconds([in_step, lambda: epoch(trained, fast_one, images, cached, count)], repeat)
     print(f"LoRA: encoding in the step {slow:.2f} s, cached {fast:.2f} s: {slow / fast:.2f} times as fast")
 
 
@@ -178,11 +183,16 @@ def experts(batch: int, repeat: int, width: int, hidden: int) -> None:
         rows = zip(inputs, *made.gate(inputs).softmax(1).topk(made.top_k, dim=1), strict=True)
         return torch.stack([said(*row) for row in rows])
 
-    fast = seconds(lambda: made(inputs).logits.sum().backward(), repeat)
+    loops = {"a loop over samples": by_sample, "one that gates all at once": gated_first}
+
+    def train(logits: Callable[[], Tensor]) -> None:
+        logits().sum().backward()  # type: ignore[no-untyped-call]
+
+    forms = [lambda: made(inputs).logits, *loops.values()]
+    fast, *slow_ones = seconds([partial(train, form) for form in forms], repeat)
     print(f"experts of {width} x {hidden} at batch {batch}: batched {fast * 1e3:.1f} ms", end="")
-    for name, loop in (("a loop over samples", by_sample), ("one that gates all at once", gated_first)):
+    for (name, loop), slow in zip(loops.items(), slow_ones, strict=True):
         apart = (loop() - made(inputs).logits).abs().max().item()
-        slow = seconds(lambda loop=loop: loop().sum().backward(), repeat)  # type: ignore[misc]
         print(f"; {name} {slow * 1e3:.0f} ms, {slow / fast:.0f} times, logits {apart:.1e} apart", end="")
     print()
 
@@ -200,8 +210,8 @@ def maps(model: str, side: int, count: int, repeat: int) -> None:
     perceiver = DiffusionPerceiver(load_diffusion(model), PerceptionOptions(mode="frozen")).eval()
     with torch.inference_mode():
         latents = perceiver.latents(pictures(count, side))
-        fused = seconds(lambda: plain(latents, 1, encoder_hidden_states=known), repeat)
-        read = seconds(lambda: perceiver.read(latents, known), repeat)
+        works = [lambda: plain(latents, 1, encoder_hidden_states=known), lambda: perceiver.read(latents, known)]
+        fused, read = seconds(works, repeat)
     print(f"maps: fused {fused * 1e3:.0f} ms, read {read * 1e3:.0f} ms: {read / fused:.2f} times as long")
 
 
@@ -238,7 +248,7 @@ def main() -> None:
     works = ["frozen", "lora", "experts", "maps", "memory"]
     parser.add_argument("--work", nargs="+", default=works, choices=works)
     parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--unet", choices=[SMALL, "quarter"], default=SMALL)
     parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -255,7 +265,7 @@ def main() -> None:
         jobs: dict[str, Callable[[], object]] = {
             "frozen": lambda: frozen(model, side, count, arguments.repeat),
             "lora": lambda: lora(model, side, min(count, 16), arguments.repeat),
-            "experts": lambda: all_experts(5),
+            "experts": lambda: all_experts(arguments.repeat),
             "maps": lambda: maps(model, side, min(count, 16), arguments.repeat),
             "memory": lambda: memory(model, side, min(count, 16)),
         }
